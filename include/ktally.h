@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * ktally.h - watch processes the way the kernel counts them.
+ *
+ * A monitor watches targets (a PID, a command, a cgroup, a comm glob, everything), takes one snapshot
+ * of each per interval, keeps a history, evaluates alert rules and writes records to outputs.
+ *
+ * Conventions, for every function here:
+ *   - 0 on success, -errno on failure; an out-parameter comes last and is untouched on failure;
+ *   - handles are opaque; ..__close and ..__free take NULL;
+ *   - a value that could not be read is unknown, never 0: getters return -ENODATA for it;
+ *   - nothing is printed; messages go to the log callback of the monitor;
+ *   - option structs start with their own size: use KTALLY_OPTS() and name the fields that you set.
+ *
+ * Threads: configure a monitor (add_*) from one thread before it is started. Once it runs, the reading
+ * functions (recent, averages, alerts, last_error) may be called from any thread. Callbacks run on the
+ * monitor's thread and may read, but must not start, stop or close.
+ */
+#ifndef KTALLY_H
+#define KTALLY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define KTALLY_API __attribute__((visibility("default")))
+
+#define KTALLY_VERSION_MAJOR 0
+#define KTALLY_VERSION_MINOR 1
+#define KTALLY_VERSION_PATCH 0
+#define KTALLY_SCHEMA "ktally.v1"
+
+/* Library version as "0.1.0". */
+KTALLY_API const char *ktally_version(void);
+
+/* Declares a zeroed option struct with its size filled in, then the fields named. C99 and later;
+ * C++ callers zero the struct and set .sz themselves. */
+#define KTALLY_OPTS(type, name, ...) struct type name = { sizeof(struct type), __VA_ARGS__ }
+
+struct ktally_monitor;
+struct ktally_snapshot;
+struct ktally_snapshots;
+struct ktally_averages;
+struct ktally_alerts;
+
+/* ---- metrics: one public table describes every number of a snapshot ---- */
+
+struct ktally_metric {
+	const char *name; /* as in the records: "cpu_percent" */
+	const char *unit; /* "seconds", "bytes", "MiB", "percent", "" for a count */
+	const char *help; /* one sentence: what is counted, and where it comes from */
+};
+
+KTALLY_API size_t ktally_metric_count(void);
+/* NULL when index is out of range. The table is constant for the life of the process. */
+KTALLY_API const struct ktally_metric *ktally_metric_at(size_t index);
+
+/* "250ms", "1s", "1.5s", "5m", "1h30m"; a bare number is seconds. -EINVAL, -ERANGE. */
+KTALLY_API int ktally_parse_duration(const char *text, uint64_t *ret_ns);
+/* Decimal digits and nothing else. -EINVAL, -ERANGE. */
+KTALLY_API int ktally_parse_count(const char *text, uint64_t *ret);
+
+/* ---- a monitor ---- */
+
+enum ktally_log_level { KTALLY_LOG_ERROR, KTALLY_LOG_WARNING, KTALLY_LOG_INFO, KTALLY_LOG_DEBUG };
+
+/* message: one line without newline, valid during the call. */
+typedef void (*ktally_log_fn)(void *ctx, enum ktally_log_level level, const char *message);
+
+enum ktally_bpf_mode {
+	KTALLY_BPF_AUTO,    /* the best rung that works, down to /proc */
+	KTALLY_BPF_OFF,     /* /proc only */
+	KTALLY_BPF_REQUIRE, /* start fails with -ENOTSUP when an instrument has to fall back to /proc */
+};
+
+struct ktally_monitor_opts {
+	size_t sz;
+	uint64_t interval_ns;   /* 0: one second; least 100 ms */
+	size_t history;         /* snapshots kept per target; 0: 1000 */
+	uint64_t count;         /* stop after so many ticks; 0: no limit */
+	uint64_t duration_ns;   /* stop after so long; 0: no limit */
+	enum ktally_bpf_mode bpf;
+	int processes;          /* non-zero: also one snapshot per member process */
+	int no_default_rules;   /* non-zero: without high_cpu, high_memory, file_handle_leak */
+	uint32_t max_processes; /* map capacity for targets that grow; 0: sized from the request */
+	ktally_log_fn log;      /* NULL: silent */
+	void *log_ctx;
+	size_t :0;
+};
+#define ktally_monitor_opts__last_field log_ctx
+
+/* opts may be NULL. -EINVAL for an interval below 100 ms, -E2BIG for a newer option struct. */
+KTALLY_API int ktally_monitor__open(const struct ktally_monitor_opts *opts, struct ktally_monitor **ret);
+/* Stops, ends the command if one is still held at its gate, frees. NULL is allowed. */
+KTALLY_API void ktally_monitor__close(struct ktally_monitor *m);
+
+/* One sentence about the last failed call of this monitor, "" if none. The text belongs to the monitor
+ * and is replaced by the next failure. */
+KTALLY_API const char *ktally_monitor__last_error(const struct ktally_monitor *m);
+
+/* ---- targets ---- */
+
+enum ktally_target_kind {
+	KTALLY_TARGET_PID,
+	KTALLY_TARGET_COMMAND,
+	KTALLY_TARGET_CGROUP,
+	KTALLY_TARGET_COMM,
+	KTALLY_TARGET_ALL,
+};
+
+struct ktally_target_opts {
+	size_t sz;
+	enum ktally_target_kind kind;
+	int pid;             /* PID */
+	int follow;          /* PID, COMMAND: children and grandchildren too */
+	const char *path;    /* CGROUP: absolute, or relative to the cgroup v2 mount */
+	const char *glob;    /* COMM: shell pattern (* ? [set]) over the kernel's 15-byte name */
+	char *const *argv;   /* COMMAND: NULL-terminated, found in PATH */
+	size_t :0;
+};
+#define ktally_target_opts__last_field argv
+
+/* Adds a target; *ret (may be NULL) is its index in the records. Strings are copied. A command is
+ * started at once and held before its first instruction until the monitor starts.
+ * -ESRCH: no such process; -EPERM: a kernel thread; -ENOENT, -EACCES: command or cgroup; -EINVAL: a
+ * cgroup v1 path, a bad pattern; -ENOSPC: more than 64 targets that can grow. */
+KTALLY_API int ktally_monitor__add_target(struct ktally_monitor *m, const struct ktally_target_opts *opts,
+					  size_t *ret);
+
+/* ---- rules, custom metrics, outputs ---- */
+
+/* 'NAME: EXPR [for DUR]', e.g. "fds: open_fds > 500 for 10s". -EINVAL with last_error on a bad one. */
+KTALLY_API int ktally_monitor__add_rule(struct ktally_monitor *m, const char *text);
+/* A rule file in Prometheus rule-file syntax. -EINVAL with file, line and column in last_error. */
+KTALLY_API int ktally_monitor__add_rules_file(struct ktally_monitor *m, const char *path);
+
+/* Called once per target and tick. Report values with ktally_metrics__set; return 0, or -errno to have
+ * the failure reported and the snapshot go on without this callback's values. */
+struct ktally_metrics;
+typedef int (*ktally_metrics_fn)(void *ctx, struct ktally_metrics *metrics);
+KTALLY_API int ktally_metrics__set(struct ktally_metrics *metrics, const char *name, double value);
+/* Index of the target that values are asked for. */
+KTALLY_API size_t ktally_metrics__target(const struct ktally_metrics *metrics);
+KTALLY_API int ktally_monitor__add_metrics(struct ktally_monitor *m, ktally_metrics_fn fn, void *ctx);
+
+/* Called with every snapshot, on the monitor's thread; the snapshot is valid during the call. */
+typedef void (*ktally_snapshot_fn)(void *ctx, const struct ktally_snapshot *snapshot);
+KTALLY_API int ktally_monitor__on_snapshot(struct ktally_monitor *m, ktally_snapshot_fn fn, void *ctx);
+
+struct ktally_output_opts {
+	size_t sz;
+	const char *format; /* "jsonl" or "table"; NULL: jsonl */
+	const char *path;   /* file to create or truncate; NULL: use fd */
+	int fd;             /* stays the caller's; must outlive the monitor */
+	int color;          /* table: colour alerts */
+	size_t :0;
+};
+#define ktally_output_opts__last_field color
+
+KTALLY_API int ktally_monitor__add_output(struct ktally_monitor *m, const struct ktally_output_opts *opts);
+
+/* 'INSTRUMENT=RUNG', e.g. "fd=syscall": only that rung is tried. -EINVAL for an unknown one. */
+KTALLY_API int ktally_monitor__force_rung(struct ktally_monitor *m, const char *text);
+
+/* ---- running ---- */
+
+/* Attaches, takes the silent baseline, writes the header and runs on a thread of its own. Idempotent. */
+KTALLY_API int ktally_monitor__start(struct ktally_monitor *m);
+/* Takes a last snapshot, writes the trailer, detaches. Returns within one interval. Idempotent. */
+KTALLY_API int ktally_monitor__stop(struct ktally_monitor *m);
+
+/* Instead of start: begin, then poll fd and call dispatch whenever it is readable. dispatch returns 1
+ * once the run has ended (count, duration, last target gone, reader gone), 0 before, -errno on failure.
+ * stop works the same and must be called before close to get the trailer. */
+KTALLY_API int ktally_monitor__begin(struct ktally_monitor *m);
+KTALLY_API int ktally_monitor__fd(const struct ktally_monitor *m);
+KTALLY_API int ktally_monitor__dispatch(struct ktally_monitor *m);
+
+enum ktally_end_reason {
+	KTALLY_END_NONE,        /* still running, or never started */
+	KTALLY_END_STOPPED,     /* __stop */
+	KTALLY_END_TARGETS,     /* the last target ended */
+	KTALLY_END_COUNT,       /* opts.count reached */
+	KTALLY_END_DURATION,    /* opts.duration_ns reached */
+	KTALLY_END_READER_GONE, /* the reader of an output closed it */
+	KTALLY_END_FAILED,      /* last_error says why */
+};
+
+struct ktally_result {
+	size_t sz;
+	enum ktally_end_reason reason;
+	int command_started; /* a command target was released from its gate */
+	int command_ended;   /* and has ended */
+	int command_status;  /* as from waitpid(2) */
+	int write_failed;    /* an output lost records to an error such as a full disk */
+	uint64_t snapshots;
+	uint64_t alerts_fired;
+	uint64_t lost_events;
+	size_t :0;
+};
+#define ktally_result__last_field lost_events
+
+KTALLY_API int ktally_monitor__result(const struct ktally_monitor *m, struct ktally_result *ret);
+
+/* ---- reading ---- */
+
+/* The most recent count snapshots of a target, oldest first; an empty list is an answer. */
+KTALLY_API int ktally_monitor__recent(const struct ktally_monitor *m, size_t target, size_t count,
+				      struct ktally_snapshots **ret);
+KTALLY_API size_t ktally_snapshots__count(const struct ktally_snapshots *list);
+/* Valid until the list is freed; NULL when index is out of range. */
+KTALLY_API const struct ktally_snapshot *ktally_snapshots__at(const struct ktally_snapshots *list, size_t index);
+KTALLY_API void ktally_snapshots__free(struct ktally_snapshots *list);
+
+/* By name ("cpu_percent", or the name of a custom metric). -ENOENT: no such metric, -ENODATA: unknown. */
+KTALLY_API int ktally_snapshot__get(const struct ktally_snapshot *s, const char *name, double *ret);
+KTALLY_API double ktally_snapshot__timestamp(const struct ktally_snapshot *s); /* epoch seconds */
+KTALLY_API size_t ktally_snapshot__target(const struct ktally_snapshot *s);
+KTALLY_API int ktally_snapshot__pid(const struct ktally_snapshot *s); /* 0: more than one process */
+KTALLY_API const char *ktally_snapshot__comm(const struct ktally_snapshot *s);
+
+/* Averages of a target over the last `seconds`, by time, from history. count is 0 when there was no
+ * snapshot yet; every average is then -ENODATA. */
+KTALLY_API int ktally_monitor__averages(const struct ktally_monitor *m, size_t target, double seconds,
+					struct ktally_averages **ret);
+KTALLY_API size_t ktally_averages__count(const struct ktally_averages *a);
+KTALLY_API int ktally_averages__get(const struct ktally_averages *a, const char *name, double *ret);
+KTALLY_API void ktally_averages__free(struct ktally_averages *a);
+
+/* The most recent changes of alert state (at most 1000 are kept), oldest first. */
+struct ktally_alert {
+	size_t sz;
+	const char *name;
+	const char *state; /* "pending", "firing", "resolved" */
+	const char *message;
+	double timestamp; /* epoch seconds */
+	double value;
+	size_t target;
+	int pid;
+	size_t :0;
+};
+#define ktally_alert__last_field pid
+
+KTALLY_API int ktally_monitor__alerts(const struct ktally_monitor *m, struct ktally_alerts **ret);
+KTALLY_API size_t ktally_alerts__count(const struct ktally_alerts *list);
+/* Strings are valid until the list is freed. ret->sz must be set. */
+KTALLY_API int ktally_alerts__at(const struct ktally_alerts *list, size_t index, struct ktally_alert *ret);
+KTALLY_API void ktally_alerts__free(struct ktally_alerts *list);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
