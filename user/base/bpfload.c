@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Loader of bpfload.h, over libbpf's skeletons. */
+#include "base/bpfload.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "base/ladder.h"
+
+/* The one exception to "no mutable file-scope state": libbpf's hook is a bare function pointer. */
+struct log_hook {
+	bpfload_log_fn fn;
+	void *ctx;
+	libbpf_print_fn_t before;
+};
+
+static _Thread_local struct log_hook log_hook;
+
+static int on_libbpf(enum libbpf_print_level level, const char *fmt, va_list args)
+{
+	char line[512];
+
+	if (!log_hook.fn)
+		return log_hook.before ? log_hook.before(level, fmt, args) : 0;
+	if (level == LIBBPF_DEBUG)
+		return 0;
+	vsnprintf(line, sizeof(line), fmt, args);
+	line[strcspn(line, "\n")] = '\0';
+	log_hook.fn(log_hook.ctx, line);
+	return 0;
+}
+
+void bpfload_log_begin(bpfload_log_fn fn, void *ctx)
+{
+	log_hook.fn = fn;
+	log_hook.ctx = ctx;
+	log_hook.before = libbpf_set_print(on_libbpf);
+}
+
+void bpfload_log_end(void)
+{
+	libbpf_set_print(log_hook.before);
+	log_hook = (struct log_hook){ 0 };
+}
+
+/* What an errno of bpf(2) means to a person, by stage. */
+static const char *errno_sentence(int err)
+{
+	switch (err) {
+	case EPERM:
+		return "not permitted: needs CAP_BPF and CAP_PERFMON, or the kernel forbids this program type";
+	case EACCES:
+		return "the kernel's verifier or its permissions refused it";
+	case ENOENT:
+	case ESRCH:
+		return "the kernel has no such hook";
+	case ENOSYS:
+	case EOPNOTSUPP: /* = ENOTSUP */
+		return "the kernel was built without it";
+	case ENOMEM:
+		return "out of memory, or RLIMIT_MEMLOCK is too low (before Linux 5.11)";
+	case EINVAL:
+		return "the kernel does not know this program or map type";
+	}
+	return strerror(err);
+}
+
+static int refuse(char *reason, const char *stage, int err)
+{
+	snprintf(reason, LADDER_REASON_LEN, "%s: %s (errno %d)", stage, errno_sentence(-err), -err);
+	return err;
+}
+
+static int enable(struct bpf_object *obj, const char *name, char *reason)
+{
+	struct bpf_program *prog = bpf_object__find_program_by_name(obj, name);
+
+	if (!prog)
+		return refuse(reason, name, -ENOENT);
+	return bpf_program__set_autoload(prog, true);
+}
+
+int bpfload_start(struct bpf_object_skeleton *s, const char *const *programs, char *reason)
+{
+	size_t i;
+	int err = 0;
+
+	for (i = 0; programs[i] && !err; i++)
+		err = enable(*s->obj, programs[i], reason);
+	if (err)
+		return err;
+	err = bpf_object__load_skeleton(s);
+	if (err)
+		return refuse(reason, "load", err);
+	err = bpf_object__attach_skeleton(s);
+	if (err)
+		return refuse(reason, "attach", err);
+	return 0;
+}
+
+int bpfload_share(const struct bpf_shared *shared, struct bpf_map *watched, uint32_t *mask,
+		  char *reason)
+{
+	int err;
+
+	if (shared->watched_fd < 0) {
+		snprintf(reason, LADDER_REASON_LEN, "the targets are not followed in the kernel");
+		return -ENOTSUP;
+	}
+	err = bpf_map__set_value_size(watched, shared->watched_mask + 1);
+	if (!err)
+		err = bpf_map__reuse_fd(watched, shared->watched_fd);
+	if (err)
+		return refuse(reason, "map watched", err);
+	*mask = shared->watched_mask;
+	return 0;
+}
+
+uint64_t bpfload_misses(const struct bpf_object *obj)
+{
+	struct bpf_program *prog;
+	uint64_t misses = 0;
+
+	bpf_object__for_each_program(prog, obj) {
+		struct bpf_prog_info info = {};
+		__u32 len = sizeof(info);
+
+		if (bpf_program__fd(prog) < 0 || bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &len))
+			continue;
+		misses += info.recursion_misses;
+	}
+	return misses;
+}
+
+int bpfload_attach_multi(const struct bpf_object *obj, const char *program, const char *const *symbols,
+			 int retprobe, struct bpf_link **ret, char *reason)
+{
+	LIBBPF_OPTS(bpf_kprobe_multi_opts, opts, .retprobe = retprobe);
+	struct bpf_program *prog = bpf_object__find_program_by_name(obj, program);
+	struct bpf_link *link;
+
+	opts.syms = (const char **)symbols;
+	while (symbols[opts.cnt])
+		opts.cnt++;
+	link = prog ? bpf_program__attach_kprobe_multi_opts(prog, NULL, &opts) : NULL;
+	if (!link)
+		return refuse(reason, symbols[0], prog ? -errno : -ENOENT);
+	*ret = link;
+	return 0;
+}
+
+static int reader_grow(struct bpf_reader *r, size_t cap)
+{
+	void *keys = realloc(r->keys, cap * r->key_size);
+	void *values;
+
+	if (!keys)
+		return -ENOMEM;
+	r->keys = keys;
+	values = realloc(r->values, cap * r->value_size);
+	if (!values)
+		return -ENOMEM;
+	r->values = values;
+	r->cap = cap;
+	return 0;
+}
+
+/* One batch into the free room. 0: more follows, -ENOENT: the end, -ENOSPC: a bucket needs more room. */
+static int read_batch(struct bpf_reader *r, int fd, void *cursor, bool first)
+{
+	__u32 n = r->cap - r->count;
+	int err;
+
+	err = bpf_map_lookup_batch(fd, first ? NULL : cursor, cursor,
+				   (char *)r->keys + r->count * r->key_size,
+				   (char *)r->values + r->count * r->value_size, &n, NULL);
+	if (!err || err == -ENOENT)
+		r->count += n;
+	return err;
+}
+
+int bpf_reader_read(struct bpf_reader *r, const struct bpf_map *map)
+{
+	int fd = bpf_map__fd(map), err = 0;
+	size_t start_cap = 256;
+	char cursor[64]; /* a bucket number for hash maps; room for any key */
+	bool first = true;
+
+	r->key_size = bpf_map__key_size(map);
+	r->value_size = bpf_map__value_size(map);
+	r->count = 0;
+	if (!r->cap)
+		err = reader_grow(r, start_cap);
+	while (!err) {
+		err = r->cap - r->count < start_cap / 4 ? -ENOSPC :
+							   read_batch(r, fd, cursor, first);
+		if (err == -ENOSPC) {
+			err = reader_grow(r, r->cap * 2);
+			continue;
+		}
+		first = false;
+	}
+	return err == -ENOENT ? 0 : err;
+}
+
+const void *bpf_reader_key(const struct bpf_reader *r, size_t i)
+{
+	return (const char *)r->keys + i * r->key_size;
+}
+
+const void *bpf_reader_value(const struct bpf_reader *r, size_t i)
+{
+	return (const char *)r->values + i * r->value_size;
+}
+
+void bpf_reader_fini(struct bpf_reader *r)
+{
+	free(r->keys);
+	free(r->values);
+	memset(r, 0, sizeof(*r));
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Loading one skeleton with only the programs that a rung names, and reading whole maps. Every object
+ * is its own: one refused program takes no other instrument down.
+ */
+#ifndef KTALLY_BASE_BPFLOAD_H
+#define KTALLY_BASE_BPFLOAD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct bpf_link;
+struct bpf_map;
+struct bpf_object;
+struct bpf_object_skeleton;
+
+/* What all instruments share with the targets' object; see bpf/targets.bpf.h. */
+struct bpf_shared {
+	int watched_fd;	   /* map `watched`; -1: the targets are not in the kernel */
+	uint8_t *watched;  /* its memory: one byte per PID */
+	uint32_t watched_mask;
+	uint32_t capacity; /* processes that the maps must hold */
+};
+
+/* libbpf prints to standard error unless told otherwise, for the whole process and without a context
+ * argument. Between these two calls its messages of this thread go to fn, and those of other threads to
+ * wherever they went before. */
+typedef void (*bpfload_log_fn)(void *ctx, const char *message);
+void bpfload_log_begin(bpfload_log_fn fn, void *ctx);
+void bpfload_log_end(void);
+
+/* Enables the named programs (NULL-terminated), loads and attaches. On failure reason (of
+ * LADDER_REASON_LEN bytes) gets one sentence; the skeleton stays the caller's to destroy. */
+int bpfload_start(struct bpf_object_skeleton *s, const char *const *programs, char *reason);
+
+/* Times that the kernel skipped one of the object's programs because it was already running on that CPU:
+ * events that nobody counted. 0 before 5.12, which neither skips nor says so. */
+uint64_t bpfload_misses(const struct bpf_object *obj);
+
+/* kprobe.multi by symbol: libbpf 1.1 finds no pattern where /proc/kallsyms cannot be read. NULL-terminated
+ * symbols; all must exist. */
+int bpfload_attach_multi(const struct bpf_object *obj, const char *program, const char *const *symbols,
+			 int retprobe, struct bpf_link **ret, char *reason);
+
+/* Hands the shared table to an object that is open and not yet loaded. mask: its rodata variable. */
+int bpfload_share(const struct bpf_shared *shared, struct bpf_map *watched, uint32_t *mask,
+		  char *reason);
+
+/* A whole hash map into *keys and *values, which belong to the reader and grow as needed. A map that
+ * changes meanwhile may yield an element twice or not at all, never a torn one. */
+struct bpf_reader {
+	void *keys;
+	void *values;
+	size_t cap;   /* elements */
+	size_t count; /* of the last read */
+	size_t key_size;
+	size_t value_size;
+};
+
+int bpf_reader_read(struct bpf_reader *r, const struct bpf_map *map);
+const void *bpf_reader_key(const struct bpf_reader *r, size_t i);
+const void *bpf_reader_value(const struct bpf_reader *r, size_t i);
+void bpf_reader_fini(struct bpf_reader *r);
+
+#endif
