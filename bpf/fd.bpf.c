@@ -1,0 +1,454 @@
+// SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0)
+/*
+ * Descriptors opened, closed and not opened, per process. Handlers say what happened to a table; each
+ * rung has thin programs that call them.
+ *
+ * Rungs `kprobe.multi` and `fentry`: the kernel's own functions, which every way in and out passes, from
+ * system calls, SCM_RIGHTS, io_uring, ioctls and exec alike (disassembled 5.10 to 7.2):
+ *   fd_install   a descriptor appears;
+ *   do_dup2      one is put over a slot; what was there goes through filp_close;
+ *   filp_close   one goes, by close, exec or the end of the table; since 6.6 (commit a88c955fcfb4)
+ *                sys_close calls filp_flush instead, and so does filp_close itself.
+ *
+ * Rung `syscall`: sys_exit tells it from call, arguments and result; sys_enter is needed only where the
+ * table must be seen before (dup2, dup3, close_range). It cannot see descriptors that arrive by
+ * SCM_RIGHTS, io_uring, clone's CLONE_PIDFD or an ioctl, nor closes by close-on-exec.
+ */
+#include "targets.bpf.h"
+
+#include <bpf/bpf_tracing.h>
+
+#include "fd.h"
+#include "syscalls.bpf.h"
+
+#define ENOENT 2
+#define EBADF  9
+#define EAGAIN 11
+#define EACCES 13
+#define ENFILE 23
+#define EMFILE 24
+#define MAX_USER_ERRNO 511 /* above: restart codes that never reach the program */
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 64);
+	__type(key, u64);
+	__type(value, struct fd_process);
+} fd_processes SEC(".maps");
+
+/* Between sys_enter and sys_exit of a call that replaces or closes: descriptors it found open. The key
+ * is tgid and tid, so that what a killed thread leaves behind is overwritten by the next of its TID. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, u64);
+	__type(value, s64);
+} fd_pending SEC(".maps");
+
+__u64 fd_lost = 0; /* events that found a map full, or a table too large to look at */
+
+static __always_inline struct fd_process *fd_process_get(u64 id)
+{
+	struct fd_process *p = bpf_map_lookup_elem(&fd_processes, &id);
+	struct fd_process fresh = { .level_first = FD_LEVEL_UNKNOWN, .level_exit = FD_LEVEL_UNKNOWN };
+
+	if (p)
+		return p;
+	bpf_map_update_elem(&fd_processes, &id, &fresh, BPF_NOEXIST);
+	p = bpf_map_lookup_elem(&fd_processes, &id);
+	if (!p)
+		__sync_fetch_and_add(&fd_lost, 1);
+	return p;
+}
+
+static __always_inline void fd_opened(u64 id, u64 count)
+{
+	struct fd_process *p = fd_process_get(id);
+
+	if (p)
+		__sync_fetch_and_add(&p->opens, count);
+}
+
+static __always_inline void fd_closed(u64 id, u64 count)
+{
+	struct fd_process *p = fd_process_get(id);
+
+	if (p)
+		__sync_fetch_and_add(&p->closes, count);
+}
+
+static __always_inline enum fd_error fd_error_class(long error)
+{
+	switch (error) {
+	case EAGAIN:
+		return FD_EAGAIN;
+	case ENOENT:
+		return FD_ENOENT;
+	case EACCES:
+		return FD_EACCES;
+	case EMFILE:
+		return FD_EMFILE;
+	case ENFILE:
+		return FD_ENFILE;
+	}
+	return FD_EOTHER;
+}
+
+static __always_inline void fd_open_failed(u64 id, long error)
+{
+	struct fd_process *p = fd_process_get(id);
+
+	if (p)
+		__sync_fetch_and_add(&p->errors[fd_error_class(error)], 1);
+}
+
+static __always_inline u8 fd_op(u64 nr, struct task_struct *task)
+{
+	u32 i = (nr & ~X32_SYSCALL_BIT) & (SYSCALL_NR_MAX - 1);
+
+	if (BPF_CORE_READ(task, thread_info.status) & TS_COMPAT)
+		return fd_ops_32[i];
+	return fd_ops_64[i];
+}
+
+/* Could this number be of interest in either table: all that most system calls cost. */
+static __always_inline bool fd_op_possible(u64 nr)
+{
+	u32 i = (nr & ~X32_SYSCALL_BIT) & (SYSCALL_NR_MAX - 1);
+
+	return fd_ops_64[i] | fd_ops_32[i];
+}
+
+struct syscall_args {
+	u64 a, b, c; /* the first three */
+};
+
+/* Argument registers are untouched at sys_exit; i386 calls pass theirs in others. */
+static __always_inline struct syscall_args syscall_args(struct pt_regs *regs, struct task_struct *task)
+{
+	struct syscall_args args;
+
+	if (BPF_CORE_READ(task, thread_info.status) & TS_COMPAT) {
+		args.a = (u32)regs->bx;
+		args.b = (u32)regs->cx;
+		args.c = (u32)regs->dx;
+	} else {
+		args.a = regs->di;
+		args.b = regs->si;
+		args.c = regs->dx;
+	}
+	return args;
+}
+
+/* For calls that do different things by argument: what this one does. */
+static __always_inline u8 fd_op_refine(u8 op, const struct syscall_args *args)
+{
+	switch (op) {
+	case OP_FCNTL: /* F_DUPFD, F_DUPFD_CLOEXEC */
+		return args->b == 0 || args->b == 1030 ? OP_OPEN : OP_NONE;
+	case OP_SIGNALFD:
+		return (s32)args->a == -1 ? OP_OPEN : OP_NONE;
+	case OP_BPF:
+		return args->a < 64 && (BPF_FD_COMMANDS >> args->a) & 1 ? OP_OPEN : OP_NONE;
+	case OP_SECCOMP: /* SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER */
+		return args->a == 1 && args->b & 8 ? OP_OPEN : OP_NONE;
+	case OP_LANDLOCK:
+		return args->c == 0 ? OP_OPEN : OP_NONE;
+	case OP_SOCKETCALL:
+		if (args->a < 64 && (SOCKETCALL_OPENS >> args->a) & 1)
+			return OP_OPEN;
+		return args->a < 64 && (SOCKETCALL_PAIRS >> args->a) & 1 ? OP_PAIR : OP_NONE;
+	}
+	return op;
+}
+
+static __always_inline s64 pending_take(u64 thread)
+{
+	s64 *found = bpf_map_lookup_elem(&fd_pending, &thread);
+	s64 open = found ? *found : FD_LEVEL_UNKNOWN;
+
+	bpf_map_delete_elem(&fd_pending, &thread);
+	if (open == FD_LEVEL_UNKNOWN) {
+		__sync_fetch_and_add(&fd_lost, 1);
+		return 0;
+	}
+	return open;
+}
+
+static __always_inline void fd_call_done(u64 id, u8 op, const struct syscall_args *args, long ret)
+{
+	u64 thread = bpf_get_current_pid_tgid();
+	s64 found;
+
+	switch (op) {
+	case OP_OPEN:
+		fd_opened(id, 1);
+		break;
+	case OP_PAIR:
+		fd_opened(id, 2);
+		break;
+	case OP_DUP2:
+		found = pending_take(thread);
+		if ((u32)args->a != (u32)args->b) {
+			fd_opened(id, 1);
+			if (found)
+				fd_closed(id, found);
+		}
+		break;
+	case OP_CLOSE_RANGE:
+		found = pending_take(thread);
+		if (found)
+			fd_closed(id, found);
+		break;
+	}
+}
+
+SEC("?tp_btf/sys_exit")
+int BPF_PROG(fd_sys_exit, struct pt_regs *regs, long ret)
+{
+	struct task_struct *task;
+	struct syscall_args args;
+	u64 id, thread;
+	u8 op;
+
+	if (!fd_op_possible(regs->orig_ax))
+		return 0;
+	thread = bpf_get_current_pid_tgid();
+	if (!is_watched(thread >> 32))
+		return 0;
+	task = (void *)bpf_get_current_task();
+	args = syscall_args(regs, task);
+	op = fd_op_refine(fd_op(regs->orig_ax, task), &args);
+	if (op == OP_NONE)
+		return 0;
+	id = current_process_id(task);
+	if (op == OP_CLOSE) {
+		if (ret != -EBADF)
+			fd_closed(id, 1);
+	} else if (ret >= 0) {
+		fd_call_done(id, op, &args, ret);
+	} else {
+		if (op == OP_DUP2 || op == OP_CLOSE_RANGE)
+			bpf_map_delete_elem(&fd_pending, &thread);
+		if (op != OP_CLOSE_RANGE && ret >= -MAX_USER_ERRNO)
+			fd_open_failed(id, -ret);
+	}
+	return 0;
+}
+
+SEC("?tp_btf/sys_enter")
+int BPF_PROG(fd_sys_enter, struct pt_regs *regs, long nr)
+{
+	struct task_struct *task;
+	struct syscall_args args;
+	u64 thread;
+	s64 found;
+	u8 op;
+
+	if (!fd_op_possible(nr))
+		return 0;
+	thread = bpf_get_current_pid_tgid();
+	if (!is_watched(thread >> 32))
+		return 0;
+	task = (void *)bpf_get_current_task();
+	op = fd_op(nr, task);
+	if (op != OP_DUP2 && op != OP_CLOSE_RANGE)
+		return 0;
+	args = syscall_args(regs, task);
+	if (op == OP_DUP2)
+		found = fd_open_at(task, args.b);
+	else if (args.c & 4) /* CLOSE_RANGE_CLOEXEC */
+		found = 0;
+	else
+		found = fds_open_between(task, args.a, args.b);
+	bpf_map_update_elem(&fd_pending, &thread, &found, BPF_ANY);
+	return 0;
+}
+
+/* ---- the kernel's own functions ---- */
+
+/* The current task, when it is watched, has a table and is not a kernel thread borrowing one. */
+static __always_inline u64 watched_user_process(struct task_struct **ret)
+{
+	struct task_struct *task;
+
+	if (!is_watched(bpf_get_current_pid_tgid() >> 32))
+		return 0;
+	task = (void *)bpf_get_current_task();
+	if (BPF_CORE_READ(task, flags) & PF_KTHREAD)
+		return 0;
+	*ret = task;
+	return current_process_id(task);
+}
+
+static __always_inline int handle_install(void)
+{
+	struct task_struct *task;
+	u64 id = watched_user_process(&task);
+
+	if (id)
+		fd_opened(id, 1);
+	return 0;
+}
+
+/* At its entry, under files->file_lock, what it will find is already so: a slot that is reserved and not
+ * yet filled makes it fail with EBUSY. */
+static __always_inline int handle_dup2(struct files_struct *files, u32 fd)
+{
+	struct file **slots = BPF_CORE_READ(files, fdt, fd);
+	struct task_struct *task;
+	struct file *there = NULL;
+	u64 id = watched_user_process(&task);
+
+	if (!id)
+		return 0;
+	bpf_probe_read_kernel(&there, sizeof(there), slots + fd);
+	if (there || fd_open_at(task, fd) == 0)
+		fd_opened(id, 1);
+	return 0;
+}
+
+/* owner is the table that the descriptor was in: the task's own, or one that is being torn down (exit, or
+ * the last unshare), or none when the kernel closes a file of its own. */
+static __always_inline int handle_close(void *owner)
+{
+	struct task_struct *task;
+	u64 id = watched_user_process(&task);
+
+	if (id && owner && BPF_CORE_READ(task, files) == owner)
+		fd_closed(id, 1);
+	return 0;
+}
+
+static __always_inline int handle_result(long ret)
+{
+	struct task_struct *task;
+	u64 id;
+
+	if (ret >= 0 || ret < -MAX_USER_ERRNO)
+		return 0;
+	id = watched_user_process(&task);
+	if (id)
+		fd_open_failed(id, -ret);
+	return 0;
+}
+
+SEC("?kprobe.multi")
+int BPF_KPROBE(fd_multi_install)
+{
+	return handle_install();
+}
+
+SEC("?kprobe.multi")
+int BPF_KPROBE(fd_multi_dup2, struct files_struct *files, struct file *file, unsigned int fd)
+{
+	return handle_dup2(files, fd);
+}
+
+SEC("?kprobe.multi")
+int BPF_KPROBE(fd_multi_close, struct file *file, void *owner)
+{
+	return handle_close(owner);
+}
+
+/* On the entry functions of the system calls that open: only these pay. */
+SEC("?kretprobe.multi")
+int BPF_KRETPROBE(fd_multi_result, long ret)
+{
+	return handle_result(ret);
+}
+
+SEC("?fentry/fd_install")
+int BPF_PROG(fd_entry_install)
+{
+	return handle_install();
+}
+
+SEC("?fentry/do_dup2")
+int BPF_PROG(fd_entry_dup2, struct files_struct *files, struct file *file, unsigned int fd)
+{
+	return handle_dup2(files, fd);
+}
+
+SEC("?fentry/filp_close")
+int BPF_PROG(fd_entry_close, struct file *file, void *owner)
+{
+	return handle_close(owner);
+}
+
+SEC("?fentry/filp_flush")
+int BPF_PROG(fd_entry_flush, struct file *file, void *owner)
+{
+	return handle_close(owner);
+}
+
+/* fentry has no cheap way to so many functions: failures are read at sys_exit, and only they. */
+SEC("?tp_btf/sys_exit")
+int BPF_PROG(fd_sys_exit_failed, struct pt_regs *regs, long ret)
+{
+	struct task_struct *task;
+	struct syscall_args args;
+	u64 id;
+	u8 op;
+
+	if (ret >= 0 || ret < -MAX_USER_ERRNO || !fd_op_possible(regs->orig_ax))
+		return 0;
+	id = watched_user_process(&task);
+	if (!id)
+		return 0;
+	args = syscall_args(regs, task);
+	op = fd_op_refine(fd_op(regs->orig_ax, task), &args);
+	if (op != OP_NONE && op != OP_CLOSE && op != OP_CLOSE_RANGE)
+		fd_open_failed(id, -ret);
+	return 0;
+}
+
+/* ---- first and last sight of a process: the same on every rung ---- */
+
+static __always_inline void fd_first_sight(struct task_struct *task)
+{
+	u64 id = process_id(task);
+	struct fd_process fresh = { .level_exit = FD_LEVEL_UNKNOWN };
+
+	if (!is_watched(task->tgid))
+		return;
+	fresh.level_first = fds_open_between(task, 0, ~0U);
+	if (bpf_map_update_elem(&fd_processes, &id, &fresh, BPF_NOEXIST) &&
+	    !bpf_map_lookup_elem(&fd_processes, &id))
+		__sync_fetch_and_add(&fd_lost, 1);
+}
+
+/* A child starts with a copy of its parent's table. Attached after the program that marks it watched. */
+SEC("?tp_btf/sched_process_fork")
+int BPF_PROG(fd_fork, struct task_struct *parent, struct task_struct *child)
+{
+	if (child->pid == child->tgid)
+		fd_first_sight(child);
+	return 0;
+}
+
+/* A command that was held at its gate is watched from here on; for others nothing changes. */
+SEC("?tp_btf/sched_process_exec")
+int BPF_PROG(fd_exec, struct task_struct *task)
+{
+	fd_first_sight(task);
+	return 0;
+}
+
+/* do_exit() calls this before exit_files(): the table is still whole. */
+SEC("?tp_btf/sched_process_exit")
+int BPF_PROG(fd_exit, struct task_struct *task)
+{
+	struct fd_process *p;
+	u64 id;
+
+	if (!is_watched(task->tgid) || task->signal->live.counter)
+		return 0;
+	id = process_id(task);
+	p = fd_process_get(id);
+	if (p)
+		p->level_exit = fds_open_between(task, 0, ~0U);
+	return 0;
+}

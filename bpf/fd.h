@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0) */
+/* What the kernel and user sides of the fd instrument share. */
+#ifndef KTALLY_FD_H
+#define KTALLY_FD_H
+
+#ifndef __VMLINUX_H__
+#include <linux/types.h>
+#endif
+
+#define FD_LEVEL_UNKNOWN (-1)
+
+/* Failed opens are told apart by the errnos that mean different things to whoever is on call. */
+enum fd_error { FD_EAGAIN, FD_ENOENT, FD_EACCES, FD_EMFILE, FD_ENFILE, FD_EOTHER, FD_ERROR_CNT };
+
+/* Value of `fd_processes`, key PROCESS_ID. Its threads add to it atomically. */
+struct fd_process {
+	__u64 opens;
+	__u64 closes;
+	__u64 errors[FD_ERROR_CNT];
+	__s64 level_first; /* descriptors when it was born or first executed, else FD_LEVEL_UNKNOWN */
+	__s64 level_exit;  /* before its table was torn down, else FD_LEVEL_UNKNOWN */
+};
+
+#endif

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0)
+/*
+ * Who is watched, decided in the kernel at the moment a process is born, executes, is renamed, changes
+ * its cgroup or ends, so that no race with user space can miss one. Counts nothing.
+ */
+#include "targets.bpf.h"
+
+#include <bpf/bpf_tracing.h>
+
+#include "glob.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 64);
+	__type(key, u64);
+	__type(value, struct member);
+} members SEC(".maps");
+
+const volatile __u64 tree_groups = 0;	/* inherited by children */
+const volatile __u64 all_group = 0;	/* 0 or one bit: everything but kernel threads */
+const volatile pid_t gate_tgid = 0;	/* command held at its gate: watched from its exec */
+const volatile __u64 gate_group = 0;
+const volatile __u32 cgroup_cnt = 0;
+const volatile struct cgroup_group cgroups[GROUPS_MAX] = {};
+const volatile __u64 cgroup_groups = 0;	/* all bits of cgroups[] */
+const volatile __u64 comm_groups = 0;	/* all bits of globs.group[] */
+const volatile struct comm_globs globs = {};
+
+__u64 members_lost = 0; /* processes that found the map full */
+
+static __always_inline u64 groups_by_comm(const char *comm)
+{
+	u64 accepted, groups = 0;
+	int i;
+
+	if (!comm_groups)
+		return 0;
+	accepted = glob_run(&globs, comm);
+	if (!accepted)
+		return 0;
+	for (i = 0; i < 64; i++)
+		if (accepted & (1ULL << i))
+			groups |= globs.group[i];
+	return groups;
+}
+
+static __always_inline u64 groups_of_cgroup_id(u64 id)
+{
+	u64 groups = 0;
+	u32 i;
+
+	for (i = 0; i < GROUPS_MAX; i++) {
+		if (i >= cgroup_cnt)
+			break;
+		if (cgroups[i].id == id)
+			groups |= cgroups[i].group;
+	}
+	return groups;
+}
+
+static __always_inline u64 groups_by_cgroup(struct task_struct *task)
+{
+	struct cgroup *cgrp;
+	u64 groups = 0;
+	int level, i;
+
+	if (!cgroup_cnt)
+		return 0;
+	cgrp = BPF_CORE_READ(task, cgroups, dfl_cgrp);
+	level = BPF_CORE_READ(cgrp, level);
+	for (i = 0; i < CGROUP_DEPTH_MAX; i++) {
+		if (i > level)
+			break;
+		groups |= groups_of_cgroup_id(cgroup_ancestor_id(cgrp, i));
+	}
+	return groups;
+}
+
+static __always_inline void watch(struct task_struct *task, u64 groups, u32 flags, u32 ppid)
+{
+	struct member m = {};
+	u64 id = process_id(task);
+	u8 *byte = watched_byte(task->tgid);
+
+	m.groups = groups;
+	m.flags = flags;
+	m.ppid = ppid;
+	bpf_probe_read_kernel_str(m.comm, sizeof(m.comm), task->group_leader->comm);
+	if (bpf_map_update_elem(&members, &id, &m, BPF_ANY))
+		__sync_fetch_and_add(&members_lost, 1);
+	else if (byte)
+		*byte = 1;
+}
+
+static __always_inline struct member *member_of(struct task_struct *task)
+{
+	u64 id = process_id(task);
+
+	return is_watched(task->tgid) ? bpf_map_lookup_elem(&members, &id) : NULL;
+}
+
+/* A process that lived before and now matches: joins, with a history that ktally did not see. */
+static __always_inline void join(struct task_struct *leader, u64 groups)
+{
+	struct member *m = member_of(leader);
+
+	if (m)
+		m->groups |= groups;
+	else
+		watch(leader, groups, 0, leader->real_parent->tgid);
+}
+
+/* Runs in the parent, before the child is woken for the first time. */
+SEC("?tp_btf/sched_process_fork")
+int BPF_PROG(targets_fork, struct task_struct *parent, struct task_struct *child)
+{
+	struct member *m;
+	u64 groups;
+	u8 *byte;
+
+	if (child->pid != child->tgid || child->flags & PF_KTHREAD)
+		return 0;
+	m = member_of(parent);
+	groups = all_group | (m ? m->groups & tree_groups : 0) | groups_by_cgroup(child) |
+		 groups_by_comm(child->comm);
+	if (groups) {
+		watch(child, groups, MEMBER_BORN, parent->tgid);
+		return 0;
+	}
+	byte = watched_byte(child->tgid);
+	if (byte && *byte)
+		*byte = 0; /* left behind by a dead process of this PID */
+	return 0;
+}
+
+SEC("?tp_btf/sched_process_exec")
+int BPF_PROG(targets_exec, struct task_struct *task, pid_t old_pid, struct linux_binprm *bprm)
+{
+	struct member *m;
+	u64 groups;
+
+	if (gate_tgid && task->tgid == gate_tgid && !is_watched(task->tgid)) {
+		groups = gate_group | all_group | groups_by_cgroup(task) | groups_by_comm(task->comm);
+		watch(task, groups, MEMBER_BORN, task->real_parent->tgid);
+	}
+	m = member_of(task);
+	if (!m)
+		return 0;
+	m->execs++;
+	bpf_probe_read_kernel_str(m->comm, sizeof(m->comm), task->comm);
+	return 0;
+}
+
+/* exec and prctl(PR_SET_NAME) both end here. A process goes by its leader's name. */
+SEC("?tp_btf/task_rename")
+int BPF_PROG(targets_rename, struct task_struct *task, const char *comm)
+{
+	char name[COMM_LEN] = {};
+	struct member *m;
+	u64 groups;
+
+	if (task->pid != task->tgid || task->flags & PF_KTHREAD)
+		return 0;
+	bpf_probe_read_kernel_str(name, sizeof(name), comm);
+	m = member_of(task);
+	if (m)
+		__builtin_memcpy(m->comm, name, sizeof(name));
+	groups = groups_by_comm(name);
+	if (groups)
+		join(task, groups);
+	return 0;
+}
+
+/* Fires for every hierarchy; the task's own v2 cgroup, after the move, says what counts. */
+SEC("?tp_btf/cgroup_attach_task")
+int BPF_PROG(targets_attach, struct cgroup *dst, const char *path, struct task_struct *task,
+	     bool threadgroup)
+{
+	struct task_struct *leader = task->group_leader;
+	struct member *m;
+	u64 groups;
+
+	if (leader->flags & PF_KTHREAD)
+		return 0;
+	groups = groups_by_cgroup(leader);
+	m = member_of(leader);
+	if (m)
+		m->groups = (m->groups & ~cgroup_groups) | groups;
+	else if (groups)
+		join(leader, groups);
+	return 0;
+}
+
+SEC("?tp_btf/sched_process_exit")
+int BPF_PROG(targets_exit, struct task_struct *task)
+{
+	struct signal_struct *signal = task->signal;
+	struct member *m = member_of(task);
+
+	if (!m || signal->live.counter)
+		return 0;
+	m->exit_status = signal->flags & SIGNAL_GROUP_EXIT ? signal->group_exit_code :
+							     task->group_leader->exit_code;
+	m->flags |= MEMBER_EXITED;
+	return 0;
+}

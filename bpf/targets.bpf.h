@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0) */
+/* Is this task watched: one byte load, so that a task that is not watched costs next to nothing. The
+ * maps are made once, by targets.bpf.c's object, and handed to every instrument's. */
+#ifndef KTALLY_TARGETS_BPF_H
+#define KTALLY_TARGETS_BPF_H
+
+#include "compat.bpf.h"
+#include "targets.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(key_size, sizeof(u32));
+	__uint(value_size, WATCHED_MIN_BYTES);
+} watched SEC(".maps");
+
+/* Size of the table less one; set before load, so that the verifier knows the bound. */
+const volatile __u32 watched_mask = WATCHED_MIN_BYTES - 1;
+
+static __always_inline u8 *watched_byte(u32 tgid)
+{
+	u32 zero = 0;
+	u8 *table = bpf_map_lookup_elem(&watched, &zero);
+
+	return table ? table + (tgid & watched_mask) : NULL;
+}
+
+static __always_inline bool is_watched(u32 tgid)
+{
+	u8 *byte = watched_byte(tgid);
+
+	return byte && *byte;
+}
+
+/* Only for BTF pointers (tp_btf arguments, iterators). */
+static __always_inline u64 process_id(struct task_struct *task)
+{
+	return PROCESS_ID(task->tgid, task->group_leader->start_boottime / USER_HZ_NS);
+}
+
+/* For the current task, from any program type. */
+static __always_inline u64 current_process_id(struct task_struct *task)
+{
+	u64 start = BPF_CORE_READ(task, group_leader, start_boottime);
+
+	return PROCESS_ID(bpf_get_current_pid_tgid() >> 32, start / USER_HZ_NS);
+}
+
+#endif

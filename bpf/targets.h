@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0) */
+/* What the kernel and user sides share about targets: who is watched, and why. */
+#ifndef KTALLY_TARGETS_H
+#define KTALLY_TARGETS_H
+
+#ifndef __VMLINUX_H__
+#include <linux/types.h>
+#endif
+
+/*
+ * A process is its PID and its start time in ticks of /proc/PID/stat field 22, packed: PIDs are below
+ * 2^22 (PID_MAX_LIMIT), which leaves the start time 42 bits, 1,394 years of uptime. A reused PID is
+ * therefore another process for every map and table.
+ */
+#define PROCESS_ID_PID_BITS 22
+#define PROCESS_ID(pid, start_ticks) (((__u64)(start_ticks) << PROCESS_ID_PID_BITS) | (__u64)(pid))
+#define PROCESS_ID_PID(id)	     ((__u32)((id) & ((1U << PROCESS_ID_PID_BITS) - 1)))
+#define PROCESS_ID_TICKS(id)	     ((id) >> PROCESS_ID_PID_BITS)
+
+/* One bit per target that can grow: a tree, a cgroup, a comm glob, everything. */
+#define GROUPS_MAX 64
+
+/* One byte per PID: is this process watched. Sized to pid_max, at least this, and a power of two. */
+#define WATCHED_MIN_BYTES 4096
+
+enum member_flag {
+	MEMBER_BORN = 1,    /* born, or first executed, under watch: all its counts started at 0 */
+	MEMBER_EXITED = 2,  /* exit_status is valid */
+	MEMBER_SPARE = 4,   /* user side: inserted by a scan, not seen by the kernel side yet */
+};
+
+/* Value of the map `members`, key PROCESS_ID. */
+struct member {
+	__u64 groups;
+	__u32 flags;
+	__u32 execs;	   /* execve calls that succeeded under watch */
+	__s32 exit_status; /* as from waitpid(2) */
+	__u32 ppid;
+	char comm[16];
+};
+
+#define CGROUP_DEPTH_MAX 32 /* levels looked at above a process's cgroup */
+
+struct cgroup_group {
+	__u64 id;    /* of the cgroup's directory */
+	__u64 group; /* one bit */
+};
+
+/* Shell patterns as one bit-parallel automaton, the same on both sides; glob.h explains it. */
+struct comm_globs {
+	__u64 match[256]; /* states that this byte may leave */
+	__u64 stars;	  /* states that any byte may stay in */
+	__u64 start;
+	__u64 accept;
+	__u64 group[64]; /* by accepting state: the pattern's group bit */
+};
+
+#endif
