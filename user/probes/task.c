@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Instrument `task`: CPU time, memory, threads, descriptor level, and the kernel's own switch counts. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "base/clock.h"
+#include "base/procfs.h"
+#include "bpf/task.h"
+#include "probes/probe.h"
+#include "task.skel.h"
+
+#define READ_SIZE 65536
+
+struct task {
+	struct probe_env *env;
+	struct task_bpf *skel;
+	struct bpf_reader exits;
+	char *buf; /* READ_SIZE: what the iterator wrote and is not yet parsed */
+};
+
+static void *make(struct probe_env *env)
+{
+	struct task *t = calloc(1, sizeof(*t));
+
+	if (t)
+		t->env = env;
+	return t;
+}
+
+static void close_bpf(struct task *t)
+{
+	task_bpf__destroy(t->skel);
+	t->skel = NULL;
+	free(t->buf);
+	t->buf = NULL;
+}
+
+static void destroy(void *self)
+{
+	struct task *t = self;
+
+	if (!t)
+		return;
+	close_bpf(t);
+	bpf_reader_fini(&t->exits);
+	free(t);
+}
+
+static int start_bpf(struct task *t, char *reason)
+{
+	static const char *const programs[] = { "task_read", "task_exit", NULL };
+	int err;
+
+	t->buf = malloc(READ_SIZE);
+	if (!t->buf) {
+		snprintf(reason, LADDER_REASON_LEN, "out of memory");
+		return -ENOMEM;
+	}
+	err = bpfload_share(&t->env->shared, t->skel->maps.watched,
+			    (uint32_t *)&t->skel->rodata->watched_mask, reason);
+	if (err)
+		return err;
+	bpf_map__set_max_entries(t->skel->maps.task_exits, t->env->shared.capacity);
+	return bpfload_start(t->skel->skeleton, programs, reason);
+}
+
+static int open_iter(void *self, char *reason)
+{
+	struct task *t = self;
+	int err;
+
+	t->skel = task_bpf__open();
+	if (!t->skel) {
+		snprintf(reason, LADDER_REASON_LEN, "open: %s", strerror(errno));
+		return -errno;
+	}
+	err = start_bpf(t, reason);
+	if (err)
+		close_bpf(t);
+	return err;
+}
+
+/* ---- CPU time ---- */
+
+/* User and system time are known to a tick only; their ratio divides the exact run time, and neither may
+ * fall: as the kernel makes the figures of /proc/PID/stat (cputime_adjust, kernel/sched/cputime.c). */
+static void set_cpu(struct process *p, int64_t runtime_ns, uint64_t utime, uint64_t stime)
+{
+	double share = utime + stime ? (double)stime / (double)(utime + stime) : 0;
+	int64_t system_ns = (int64_t)((double)runtime_ns * share);
+	int64_t user_ns;
+
+	/* RAW_UNKNOWN is below every value. */
+	if (system_ns < p->last.v[RAW_CPU_SYSTEM_NS])
+		system_ns = p->last.v[RAW_CPU_SYSTEM_NS];
+	user_ns = runtime_ns - system_ns;
+	if (user_ns < p->last.v[RAW_CPU_USER_NS]) {
+		user_ns = p->last.v[RAW_CPU_USER_NS];
+		system_ns = runtime_ns - user_ns;
+	}
+	p->now.v[RAW_CPU_NS] = runtime_ns;
+	p->now.v[RAW_CPU_SYSTEM_NS] = system_ns;
+	p->now.v[RAW_CPU_USER_NS] = user_ns;
+}
+
+/* The kernel brings sum_exec_runtime up to date only at its ticks; the process's CPU clock is exact. */
+static void sharpen_cpu(struct process *p)
+{
+	uint64_t cpu_ns;
+
+	if (!proc_cpu_ns(p->pid, &cpu_ns))
+		set_cpu(p, cpu_ns, p->now.v[RAW_CPU_USER_NS], p->now.v[RAW_CPU_SYSTEM_NS]);
+}
+
+/* ---- rung iter ---- */
+
+static void add_account(struct process *p, const struct task_account *a)
+{
+	/* As sampled, until finish_cpu(). */
+	raw_add(&p->now, RAW_CPU_NS, a->runtime_ns);
+	raw_add(&p->now, RAW_CPU_USER_NS, a->utime_ns);
+	raw_add(&p->now, RAW_CPU_SYSTEM_NS, a->stime_ns);
+}
+
+static void known(struct process *p, enum raw_id id, int64_t value)
+{
+	if (value != TASK_UNKNOWN)
+		p->now.v[id] = value;
+}
+
+static void set_leader(struct process *p, const struct task_leader_rec *rec)
+{
+	add_account(p, &rec->ended);
+	known(p, RAW_RSS_BYTES, rec->rss_bytes);
+	known(p, RAW_OPEN_FDS, rec->fds);
+	known(p, RAW_OPEN_FILES, rec->regular_files);
+	p->now.v[RAW_OPEN_FDS_LIMIT] = rec->fds_limit > INT64_MAX ? INT64_MAX : (int64_t)rec->fds_limit;
+	p->now.v[RAW_THREADS] = rec->threads;
+	p->kernel_voluntary += rec->ended.voluntary;
+	p->kernel_involuntary += rec->ended.involuntary;
+	p->seen = true;
+}
+
+/* Consumes whole records; returns the bytes used. */
+static size_t parse(struct task *t, const char *data, size_t len)
+{
+	const struct task_thread_rec *rec;
+	struct process *p;
+	size_t used = 0, size;
+
+	while (len - used >= sizeof(*rec)) {
+		rec = (const void *)(data + used);
+		size = sizeof(*rec) +
+		       (rec->kind == TASK_REC_LEADER ? sizeof(struct task_leader_rec) : 0);
+		if (len - used < size)
+			break;
+		p = process_find(t->env->table, rec->process);
+		if (p) {
+			add_account(p, &rec->account);
+			p->kernel_voluntary += rec->account.voluntary;
+			p->kernel_involuntary += rec->account.involuntary;
+			if (rec->kind == TASK_REC_LEADER)
+				set_leader(p, (const void *)(rec + 1));
+		}
+		used += size;
+	}
+	return used;
+}
+
+static int run_iterator(struct task *t)
+{
+	size_t len = 0, used;
+	ssize_t n;
+	int fd;
+
+	fd = bpf_iter_create(bpf_link__fd(t->skel->links.task_read));
+	if (fd < 0)
+		return -errno;
+	while ((n = read(fd, t->buf + len, READ_SIZE - len)) > 0 || (n < 0 && errno == EAGAIN)) {
+		if (n < 0)
+			continue;
+		len += n;
+		used = parse(t, t->buf, len);
+		len -= used;
+		memmove(t->buf, t->buf + used, len);
+	}
+	n = n < 0 ? -errno : 0;
+	close(fd);
+	return n;
+}
+
+static int read_exits(struct task *t)
+{
+	size_t i;
+	int err;
+
+	err = bpf_reader_read(&t->exits, t->skel->maps.task_exits);
+	for (i = 0; i < t->exits.count && !err; i++) {
+		const struct task_exit *e = bpf_reader_value(&t->exits, i);
+		struct process *p = process_find(t->env->table,
+						 *(const uint64_t *)bpf_reader_key(&t->exits, i));
+
+		if (!p)
+			continue;
+		set_cpu(p, e->account.runtime_ns, e->account.utime_ns, e->account.stime_ns);
+		raw_max(&p->now, RAW_VOLUNTARY, e->account.voluntary);
+		raw_max(&p->now, RAW_INVOLUNTARY, e->account.involuntary);
+	}
+	return err;
+}
+
+/* What the iterator leaves open: tables too large for it, and CPU time to the nanosecond. */
+static void finish(struct task *t, struct process *p)
+{
+	struct proc_fds fds;
+	int fd;
+
+	set_cpu(p, p->now.v[RAW_CPU_NS], p->now.v[RAW_CPU_USER_NS], p->now.v[RAW_CPU_SYSTEM_NS]);
+	sharpen_cpu(p);
+	raw_max(&p->now, RAW_VOLUNTARY, p->kernel_voluntary);
+	raw_max(&p->now, RAW_INVOLUNTARY, p->kernel_involuntary);
+	if (p->exited || (p->now.v[RAW_OPEN_FILES] != RAW_UNKNOWN && p->now.v[RAW_OPEN_FDS] != RAW_UNKNOWN))
+		return;
+	fd = process_dir(p, t->env->proc_fd);
+	if (fd < 0 || proc_count_fds(fd, &fds))
+		return;
+	p->now.v[RAW_OPEN_FILES] = fds.regular;
+	if (p->now.v[RAW_OPEN_FDS] == RAW_UNKNOWN)
+		p->now.v[RAW_OPEN_FDS] = fds.open;
+}
+
+static int read_iter(void *self)
+{
+	struct task *t = self;
+	struct process *p, *next;
+	int err;
+
+	HASH_ITER(hh, t->env->table->by_id, p, next) {
+		p->seen = false;
+		p->kernel_voluntary = p->kernel_involuntary = 0;
+	}
+	err = run_iterator(t);
+	if (err)
+		return err;
+	HASH_ITER(hh, t->env->table->by_id, p, next) {
+		if (p->seen)
+			finish(t, p);
+		else if (!p->exited && !process_there(p, t->env->proc_fd))
+			p->gone = true; /* although no exit event came */
+	}
+	return read_exits(t);
+}
+
+/* ---- rung /proc ---- */
+
+static int open_proc(void *self, char *reason)
+{
+	(void)self;
+	(void)reason;
+	return 0;
+}
+
+static void read_fds(struct process *p, int fd)
+{
+	struct proc_fds fds;
+	uint64_t level;
+
+	if (!proc_fd_level(fd, &level))
+		p->now.v[RAW_OPEN_FDS] = level;
+	if (proc_count_fds(fd, &fds))
+		return;
+	p->now.v[RAW_OPEN_FILES] = fds.regular;
+	if (p->now.v[RAW_OPEN_FDS] == RAW_UNKNOWN)
+		p->now.v[RAW_OPEN_FDS] = fds.open;
+}
+
+static void read_process(struct task *t, struct process *p)
+{
+	struct proc_stat st;
+	uint64_t value;
+	int fd = process_dir(p, t->env->proc_fd);
+	int err = fd < 0 ? fd : proc_read_stat(fd, &st);
+
+	if (err == -ESRCH)
+		p->gone = true;
+	if (err)
+		return;
+	memcpy(p->comm, st.comm, sizeof(p->comm));
+	set_cpu(p, clock_ticks_to_ns(st.utime_ticks + st.stime_ticks), st.utime_ticks, st.stime_ticks);
+	sharpen_cpu(p);
+	p->now.v[RAW_THREADS] = st.threads;
+	if (st.state == 'Z')
+		return; /* it has ended and keeps only its account */
+	if (!proc_read_rss_bytes(fd, &value))
+		p->now.v[RAW_RSS_BYTES] = value;
+	read_fds(p, fd);
+	if (!proc_read_nofile(fd, &value))
+		p->now.v[RAW_OPEN_FDS_LIMIT] = value > INT64_MAX ? INT64_MAX : (int64_t)value;
+}
+
+static int read_proc(void *self)
+{
+	struct task *t = self;
+	struct process *p, *next;
+
+	HASH_ITER(hh, t->env->table->by_id, p, next)
+		if (!p->gone)
+			read_process(t, p);
+	return 0;
+}
+
+static void forget(void *self, const struct process *p)
+{
+	struct task *t = self;
+
+	if (t->skel)
+		bpf_map_delete_elem(bpf_map__fd(t->skel->maps.task_exits), &p->id);
+}
+
+static uint64_t lost(const void *self)
+{
+	const struct task *t = self;
+
+	return t->skel ? t->skel->bss->task_lost + bpfload_misses(t->skel->obj) : 0;
+}
+
+#define LEVELS                                                                                     \
+	(RAW_BIT(CPU_NS) | RAW_BIT(CPU_USER_NS) | RAW_BIT(CPU_SYSTEM_NS) | RAW_BIT(RSS_BYTES) |     \
+	 RAW_BIT(THREADS) | RAW_BIT(OPEN_FDS) | RAW_BIT(OPEN_FILES) | RAW_BIT(OPEN_FDS_LIMIT))
+
+static const struct rung rungs[] = {
+	{ .name = "iter", .bpf = true, .exact = true, .open = open_iter, .read = read_iter,
+	  .provides = LEVELS | RAW_BIT(VOLUNTARY) | RAW_BIT(INVOLUNTARY),
+	  .sees = "One pass over all tasks in the kernel: its own accounts, ended threads included." },
+	{ .name = "/proc", .open = open_proc, .read = read_proc, .provides = LEVELS, .exact = true,
+	  .sees = "The same levels, a file at a time; a process that ended has left only its exit." },
+};
+
+const struct instrument instrument_task = {
+	.name = "task",
+	.rungs = rungs,
+	.rung_cnt = sizeof(rungs) / sizeof(*rungs),
+	.make = make,
+	.destroy = destroy,
+	.forget = forget,
+	.lost = lost,
+};

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* The tick of sampler.h. */
+#include "sampler/sampler.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+/* A process is read once more after its exit while threads of it still switch, so often at most. */
+#define GRACE_READS 3
+
+int sampler_init(struct sampler *s, struct targets *targets, int proc_fd)
+{
+	memset(s, 0, sizeof(*s));
+	s->targets = targets;
+	s->env.table = &targets->table;
+	s->env.proc_fd = proc_fd;
+	for (; instruments[s->cnt]; s->cnt++) {
+		if (s->cnt == SAMPLER_INSTRUMENTS_MAX)
+			return -ENOSPC;
+		s->list[s->cnt].ops = instruments[s->cnt];
+	}
+	return 0;
+}
+
+void sampler_fini(struct sampler *s)
+{
+	size_t i;
+
+	for (i = 0; i < s->cnt; i++) {
+		s->list[i].ops->destroy(s->list[i].self);
+		s->list[i].self = NULL;
+	}
+}
+
+static bool has_rung(const struct instrument *ops, const char *rung)
+{
+	size_t i;
+
+	for (i = 0; i < ops->rung_cnt; i++)
+		if (!strcmp(ops->rungs[i].name, rung))
+			return true;
+	return false;
+}
+
+int sampler_force(struct sampler *s, const char *instrument, const char *rung)
+{
+	size_t i;
+
+	for (i = 0; i < s->cnt; i++) {
+		if (strcmp(s->list[i].ops->name, instrument))
+			continue;
+		if (!has_rung(s->list[i].ops, rung))
+			return -EINVAL;
+		s->list[i].forced = rung;
+		return 0;
+	}
+	return -ENOENT;
+}
+
+static int open_one(struct sampler *s, struct sampled_instrument *in, enum ladder_bpf bpf)
+{
+	struct ladder_wish wish = { .bpf = bpf, .forced = in->forced };
+	int err;
+
+	in->self = in->ops->make(&s->env);
+	if (!in->self)
+		return -ENOMEM;
+	err = ladder_climb(&in->ladder, in->ops->rungs, in->ops->rung_cnt, &wish, in->self);
+	if (!err)
+		s->provided |= in->ladder.active->provides;
+	return err;
+}
+
+static int joined(struct sampler *s)
+{
+	size_t i;
+	int err = 0;
+
+	for (i = 0; i < s->cnt && !err; i++)
+		if (s->list[i].ops->joined)
+			err = s->list[i].ops->joined(s->list[i].self);
+	return err;
+}
+
+int sampler_open(struct sampler *s, enum ladder_bpf bpf, const char **ret_failed)
+{
+	size_t i;
+	int err;
+
+	s->env.shared = s->targets->shared;
+	for (i = 0; i < s->cnt; i++) {
+		err = open_one(s, &s->list[i], bpf);
+		if (err) {
+			*ret_failed = s->list[i].ops->name;
+			return err;
+		}
+	}
+	return joined(s);
+}
+
+/* Have processes with a history come in since the last read? */
+static bool has_joiners(const struct sampler *s)
+{
+	struct process *p, *next;
+
+	HASH_ITER(hh, s->env.table->by_id, p, next)
+		if (!p->born && !p->initial && p->last.v[RAW_CPU_NS] == RAW_UNKNOWN)
+			return true;
+	return false;
+}
+
+/* What is not known now is as it was; no counter goes back because a reader came at a bad moment. */
+static void reconcile(struct process *p)
+{
+	int i;
+
+	for (i = 0; i < RAW_COUNT; i++) {
+		if (raw_kinds[i] != RAW_COUNTER && raw_kinds[i] != RAW_BALANCE)
+			continue;
+		if (p->now.v[i] == RAW_UNKNOWN ||
+		    (raw_kinds[i] == RAW_COUNTER && p->now.v[i] < p->last.v[i]))
+			p->now.v[i] = p->last.v[i];
+	}
+}
+
+static int read_all(struct sampler *s)
+{
+	size_t i;
+	int err = 0, first_err = 0;
+
+	for (i = 0; i < s->cnt; i++) {
+		err = s->list[i].ladder.active->read(s->list[i].self);
+		first_err = first_err ? first_err : err;
+	}
+	for (i = 0; i < s->cnt; i++) {
+		err = s->list[i].ops->confirm ? s->list[i].ops->confirm(s->list[i].self) : 0;
+		first_err = first_err ? first_err : err;
+	}
+	return first_err;
+}
+
+int sampler_read(struct sampler *s)
+{
+	struct process *p, *next;
+	int err;
+
+	err = targets_refresh(s->targets);
+	if (!err && has_joiners(s))
+		err = joined(s);
+	if (err)
+		return err;
+	HASH_ITER(hh, s->env.table->by_id, p, next)
+		raw_row_clear(&p->now);
+	s->env.now_ns = clock_monotonic_ns();
+	err = read_all(s);
+	HASH_ITER(hh, s->env.table->by_id, p, next)
+		reconcile(p);
+	return err;
+}
+
+bool sampler_final(const struct process *p)
+{
+	if (p->gone)
+		return true;
+	return p->exited && (!p->live_threads || p->grace >= GRACE_READS);
+}
+
+static void forget(struct sampler *s, struct process *p)
+{
+	size_t i;
+
+	for (i = 0; i < s->cnt; i++)
+		if (s->list[i].ops->forget)
+			s->list[i].ops->forget(s->list[i].self, p);
+	targets_forget(s->targets, p);
+}
+
+void sampler_settle(struct sampler *s)
+{
+	struct process *p, *next;
+
+	HASH_ITER(hh, s->env.table->by_id, p, next) {
+		if (sampler_final(p) || process_left(p)) {
+			forget(s, p);
+			continue;
+		}
+		p->last = p->now;
+		p->groups_before = p->groups;
+		if (p->exited)
+			p->grace++;
+	}
+}
+
+uint64_t sampler_lost(const struct sampler *s, size_t instrument)
+{
+	const struct sampled_instrument *in = &s->list[instrument];
+
+	return in->ops->lost && in->self ? in->ops->lost(in->self) : 0;
+}

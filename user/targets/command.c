@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* fork, a pipe as gate, execvp; nothing is known here of BPF or counting. */
+#include "targets/command.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+struct command {
+	pid_t pid;
+	char **argv;
+	int gate_fd;  /* write end; closed without a byte: the child ends */
+	int error_fd; /* read end: errno of a failed execve, or the end of file once it succeeded */
+	bool released;
+	bool reaped;
+	int status;
+};
+
+static int executable(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st))
+		return -errno;
+	if (!S_ISREG(st.st_mode) || access(path, X_OK))
+		return -EACCES;
+	return 0;
+}
+
+/* As execvp(3) looks for it: -EACCES is remembered while the search goes on. */
+static int command_find(const char *name)
+{
+	const char *path = getenv("PATH"), *end;
+	char full[4096];
+	int err, worst = -ENOENT;
+
+	if (strchr(name, '/'))
+		return executable(name);
+	for (path = path ? path : "/bin:/usr/bin"; *path || path[-1] == ':'; path = end + (*end == ':')) {
+		end = strchrnul(path, ':');
+		snprintf(full, sizeof(full), "%.*s%s%s", (int)(end - path), path,
+			 end == path ? "" : "/", name);
+		err = executable(full);
+		if (!err)
+			return 0;
+		if (err == -EACCES)
+			worst = err;
+		if (!*end)
+			break;
+	}
+	return worst;
+}
+
+static void __attribute__((noreturn)) child(char *const *argv, int gate_fd, int error_fd)
+{
+	sigset_t none;
+	int err, sig;
+	char go;
+
+	for (sig = 1; sig < NSIG; sig++)
+		signal(sig, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	if (read(gate_fd, &go, 1) != 1)
+		_exit(127);
+	execvp(argv[0], argv);
+	err = errno;
+	if (write(error_fd, &err, sizeof(err)) < 0)
+		_exit(126);
+	_exit(err == ENOENT ? 127 : 126);
+}
+
+static int spawn(struct command *c, char *const *argv)
+{
+	int gate[2], error[2];
+
+	if (pipe2(gate, O_CLOEXEC))
+		return -errno;
+	if (pipe2(error, O_CLOEXEC)) {
+		close(gate[0]);
+		close(gate[1]);
+		return -errno;
+	}
+	c->pid = fork();
+	if (c->pid == 0) {
+		close(gate[1]);
+		close(error[0]);
+		child(argv, gate[0], error[1]);
+	}
+	close(gate[0]);
+	close(error[1]);
+	c->gate_fd = gate[1];
+	c->error_fd = error[0];
+	return c->pid < 0 ? -errno : 0;
+}
+
+static int copy_argv(char *const *argv, char ***ret)
+{
+	size_t n = 0, i;
+	char **copy;
+
+	while (argv[n])
+		n++;
+	copy = calloc(n + 1, sizeof(*copy));
+	if (!copy)
+		return -ENOMEM;
+	*ret = copy;
+	for (i = 0; i < n; i++) {
+		copy[i] = strdup(argv[i]);
+		if (!copy[i])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+int command_new(char *const *argv, struct command **ret)
+{
+	struct command *c;
+	int err;
+
+	if (!argv || !argv[0] || !argv[0][0])
+		return -EINVAL;
+	err = command_find(argv[0]);
+	if (err)
+		return err;
+	c = calloc(1, sizeof(*c));
+	if (!c)
+		return -ENOMEM;
+	c->gate_fd = c->error_fd = -1;
+	err = copy_argv(argv, &c->argv);
+	if (!err)
+		err = spawn(c, c->argv);
+	if (err) {
+		command_free(c);
+		return err;
+	}
+	*ret = c;
+	return 0;
+}
+
+char *const *command_argv(const struct command *c)
+{
+	return c->argv;
+}
+
+pid_t command_pid(const struct command *c)
+{
+	return c->pid;
+}
+
+bool command_released(const struct command *c)
+{
+	return c->released;
+}
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+int command_release(struct command *c)
+{
+	int err = 0;
+	ssize_t n;
+
+	n = write(c->gate_fd, "g", 1);
+	close_fd(&c->gate_fd);
+	if (n != 1)
+		return -ESRCH;
+	do {
+		n = read(c->error_fd, &err, sizeof(err));
+	} while (n < 0 && errno == EINTR);
+	close_fd(&c->error_fd);
+	if (n == sizeof(err) && err)
+		return -err;
+	c->released = true;
+	return 0;
+}
+
+bool command_reap(struct command *c, int *ret_status)
+{
+	if (!c->reaped && waitpid(c->pid, &c->status, WNOHANG) == c->pid)
+		c->reaped = true;
+	if (c->reaped)
+		*ret_status = c->status;
+	return c->reaped;
+}
+
+void command_free(struct command *c)
+{
+	size_t i;
+
+	if (!c)
+		return;
+	close_fd(&c->gate_fd);
+	close_fd(&c->error_fd);
+	if (!c->released && c->pid > 0 && !c->reaped)
+		waitpid(c->pid, &c->status, 0); /* the closed gate ends it at once */
+	for (i = 0; c->argv && c->argv[i]; i++)
+		free(c->argv[i]);
+	free(c->argv);
+	free(c);
+}

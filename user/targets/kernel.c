@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Rung `tp_btf` of the targets: configures the object by what was asked, mirrors its map. */
+#include "targets/kernel.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "base/procfs.h"
+#include "bpf/targets.h"
+#include "targets.skel.h"
+#include "targets/command.h"
+#include "targets/glob.h"
+
+/* Processes that a target which grows may have, ended ones that nobody has read yet included. */
+#define GROWING_CAPACITY 16384
+
+struct targets_kernel {
+	struct targets_bpf *skel;
+	uint8_t *watched; /* the map's memory: one byte per PID */
+	size_t watched_size;
+	struct bpf_reader reader;
+};
+
+static uint64_t bit(const struct target *target)
+{
+	return target->group == TARGET_NO_GROUP ? 0 : 1ULL << target->group;
+}
+
+/* Fork is followed always: it clears the byte of a reused PID; rename keeps names up to date. */
+static void choose_programs(const struct targets *t, const char **programs)
+{
+	size_t i, n = 0;
+	bool cgroup = false;
+
+	for (i = 0; i < t->cnt; i++)
+		cgroup |= t->list[i].kind == TARGET_CGROUP;
+	programs[n++] = "targets_fork";
+	programs[n++] = "targets_exec";
+	programs[n++] = "targets_rename";
+	programs[n++] = "targets_exit";
+	if (cgroup)
+		programs[n++] = "targets_attach";
+	programs[n] = NULL;
+}
+
+static void configure(const struct targets *t, struct targets_bpf__rodata *ro)
+{
+	size_t i;
+
+	for (i = 0; i < t->cnt; i++) {
+		const struct target *target = &t->list[i];
+
+		if (target->follow)
+			ro->tree_groups |= bit(target);
+		if (target->kind == TARGET_ALL)
+			ro->all_group |= bit(target);
+		if (target->kind == TARGET_COMMAND) {
+			ro->gate_tgid = target->pid;
+			ro->gate_group = bit(target);
+		}
+		if (target->kind == TARGET_CGROUP) {
+			ro->cgroups[ro->cgroup_cnt].id = target->cgroup.id;
+			ro->cgroups[ro->cgroup_cnt++].group = bit(target);
+			ro->cgroup_groups |= bit(target);
+		}
+		if (target->kind == TARGET_COMM) {
+			glob_add((struct comm_globs *)&ro->globs, target->glob, bit(target));
+			ro->comm_groups |= bit(target);
+		}
+	}
+}
+
+static uint32_t round_up_pow2(uint32_t x)
+{
+	return x <= 1 ? 1 : 1U << (32 - __builtin_clz(x - 1));
+}
+
+static void size_maps(struct targets *t)
+{
+	uint32_t pid_max = 4194304, capacity = 64 + 2 * t->cnt;
+
+	proc_pid_max(t->proc_fd, &pid_max);
+	t->shared.watched_mask = round_up_pow2(pid_max) - 1;
+	if (t->shared.watched_mask < WATCHED_MIN_BYTES - 1)
+		t->shared.watched_mask = WATCHED_MIN_BYTES - 1;
+	if (t->group_cnt)
+		capacity += GROWING_CAPACITY;
+	t->shared.capacity = t->max_processes ? t->max_processes : capacity;
+}
+
+static int map_watched(struct targets_kernel *k, int fd, size_t size)
+{
+	long page = sysconf(_SC_PAGESIZE);
+
+	k->watched_size = (size + page - 1) / page * page;
+	k->watched = mmap(NULL, k->watched_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (k->watched == MAP_FAILED) {
+		k->watched = NULL;
+		return -errno;
+	}
+	return 0;
+}
+
+static int start(struct targets *t, struct targets_kernel *k, char *reason)
+{
+	const char *programs[8];
+	int err;
+
+	size_maps(t);
+	configure(t, k->skel->rodata);
+	choose_programs(t, programs);
+	k->skel->rodata->watched_mask = t->shared.watched_mask;
+	bpf_map__set_value_size(k->skel->maps.watched, t->shared.watched_mask + 1);
+	bpf_map__set_max_entries(k->skel->maps.members, t->shared.capacity);
+	err = bpfload_start(k->skel->skeleton, programs, reason);
+	if (err)
+		return err;
+	t->shared.watched_fd = bpf_map__fd(k->skel->maps.watched);
+	err = map_watched(k, t->shared.watched_fd, t->shared.watched_mask + 1);
+	t->shared.watched = k->watched;
+	if (err)
+		snprintf(reason, LADDER_REASON_LEN, "cannot map the table of watched PIDs: %s",
+			 strerror(-err));
+	return err;
+}
+
+int targets_kernel_open(struct targets *t, char *reason)
+{
+	struct targets_kernel *k = calloc(1, sizeof(*k));
+	int err = -ENOMEM;
+
+	if (!k)
+		return err;
+	t->kernel = k;
+	k->skel = targets_bpf__open();
+	if (!k->skel) {
+		err = -errno;
+		snprintf(reason, LADDER_REASON_LEN, "open: %s", strerror(errno));
+	} else {
+		err = start(t, k, reason);
+	}
+	if (err)
+		targets_kernel_close(t);
+	return err;
+}
+
+void targets_kernel_close(struct targets *t)
+{
+	struct targets_kernel *k = t->kernel;
+
+	if (!k)
+		return;
+	if (k->watched)
+		munmap(k->watched, k->watched_size);
+	bpf_reader_fini(&k->reader);
+	targets_bpf__destroy(k->skel);
+	free(k);
+	t->kernel = NULL;
+	t->shared.watched_fd = -1;
+	t->shared.watched = NULL;
+}
+
+static uint8_t *watched_byte(const struct targets *t, int32_t pid)
+{
+	return &t->kernel->watched[(uint32_t)pid & t->shared.watched_mask];
+}
+
+/* The kernel side may have the process already, from a fork or a rename since: then only its groups are
+ * completed, which loses nothing unless it ends in this very moment; a reader finds that out. */
+int targets_kernel_insert(struct targets *t, const struct process *p)
+{
+	int fd = bpf_map__fd(t->kernel->skel->maps.members);
+	struct member m = { .groups = p->groups, .ppid = p->ppid };
+	struct member there;
+
+	memcpy(m.comm, p->comm, sizeof(m.comm));
+	if (bpf_map_update_elem(fd, &p->id, &m, BPF_NOEXIST) && errno != EEXIST)
+		return -errno;
+	if (!bpf_map_lookup_elem(fd, &p->id, &there) && p->groups & ~there.groups) {
+		there.groups |= p->groups;
+		bpf_map_update_elem(fd, &p->id, &there, BPF_EXIST);
+	}
+	__atomic_store_n(watched_byte(t, p->pid), 1, __ATOMIC_SEQ_CST);
+	return 0;
+}
+
+static int mirror(struct targets *t, uint64_t id, const struct member *m)
+{
+	struct process *p = process_find(&t->table, id);
+
+	if (!p) {
+		p = process_add(&t->table, id);
+		if (!p)
+			return -ENOMEM;
+		p->born = m->flags & MEMBER_BORN;
+		p->ppid = m->ppid;
+	}
+	p->groups = m->groups;
+	p->execs = m->execs;
+	memcpy(p->comm, m->comm, sizeof(p->comm));
+	p->comm[sizeof(p->comm) - 1] = '\0';
+	if (m->flags & MEMBER_EXITED && !p->exited) {
+		p->exited = true;
+		p->exit_known = true;
+		p->exit_status = m->exit_status;
+	}
+	return 0;
+}
+
+int targets_kernel_refresh(struct targets *t)
+{
+	struct bpf_reader *r = &t->kernel->reader;
+	size_t i;
+	int err;
+
+	err = bpf_reader_read(r, t->kernel->skel->maps.members);
+	for (i = 0; i < r->count && !err; i++)
+		err = mirror(t, *(const uint64_t *)bpf_reader_key(r, i), bpf_reader_value(r, i));
+	return err;
+}
+
+/* The byte of a process that has ended stays: its PID may be another watched one by now. */
+void targets_kernel_remove(struct targets *t, const struct process *p)
+{
+	if (process_left(p))
+		*watched_byte(t, p->pid) = 0;
+	bpf_map_delete_elem(bpf_map__fd(t->kernel->skel->maps.members), &p->id);
+}
+
+uint64_t targets_kernel_lost(const struct targets *t)
+{
+	return t->kernel->skel->bss->members_lost;
+}

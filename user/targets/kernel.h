@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The user side of bpf/targets.bpf.c. */
+#ifndef KTALLY_TARGETS_KERNEL_H
+#define KTALLY_TARGETS_KERNEL_H
+
+#include "targets/targets.h"
+
+int targets_kernel_open(struct targets *t, char *reason);
+void targets_kernel_close(struct targets *t);
+/* Makes the kernel side watch a process that the user side found. */
+int targets_kernel_insert(struct targets *t, const struct process *p);
+/* Members as the kernel side has them now, into the table. */
+int targets_kernel_refresh(struct targets *t);
+void targets_kernel_remove(struct targets *t, const struct process *p);
+uint64_t targets_kernel_lost(const struct targets *t);
+
+#endif

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* The process table, over uthash. */
+#include "targets/process.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/procfs.h"
+#include "bpf/targets.h"
+
+struct process *process_find(const struct process_table *t, uint64_t id)
+{
+	struct process *p;
+
+	HASH_FIND(hh, t->by_id, &id, sizeof(id), p);
+	return p;
+}
+
+struct process *process_add(struct process_table *t, uint64_t id)
+{
+	struct process *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return NULL;
+	p->id = id;
+	p->pid = (int32_t)PROCESS_ID_PID(id);
+	p->dir_fd = PROCESS_FD_NONE;
+	p->fd_base = RAW_UNKNOWN;
+	raw_row_clear(&p->now);
+	raw_row_clear(&p->last);
+	HASH_ADD(hh, t->by_id, id, sizeof(p->id), p);
+	return p;
+}
+
+void process_remove(struct process_table *t, struct process *p)
+{
+	HASH_DEL(t->by_id, p);
+	if (p->dir_fd >= 0)
+		close(p->dir_fd);
+	free(p);
+}
+
+void process_table_fini(struct process_table *t)
+{
+	struct process *p, *next;
+
+	HASH_ITER(hh, t->by_id, p, next)
+		process_remove(t, p);
+}
+
+int process_dir(struct process *p, int proc_fd)
+{
+	struct proc_stat st;
+	int err, fd;
+
+	if (p->dir_fd >= 0)
+		return p->dir_fd;
+	err = proc_open(proc_fd, p->pid, &fd);
+	if (err)
+		return err;
+	err = proc_read_stat(fd, &st);
+	if (!err && st.start_ticks != PROCESS_ID_TICKS(p->id))
+		err = -ESRCH;
+	if (err) {
+		close(fd);
+		return err;
+	}
+	p->dir_fd = fd;
+	return fd;
+}
+
+bool process_there(struct process *p, int proc_fd)
+{
+	struct proc_stat st;
+	int fd = process_dir(p, proc_fd);
+
+	return fd == -ESRCH ? false : fd < 0 || proc_read_stat(fd, &st) != -ESRCH;
+}
+
+bool process_ended(const struct process *p)
+{
+	return p->exited || p->gone;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* One watched process, and the table of all: what targets/ finds, what instruments fill in. */
+#ifndef KTALLY_TARGETS_PROCESS_H
+#define KTALLY_TARGETS_PROCESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <uthash.h>
+
+#include "base/metrics.h"
+
+#define PROCESS_FD_NONE (-1)
+
+struct process {
+	uint64_t id;	   /* PROCESS_ID: PID and start time */
+	int32_t pid;
+	int32_t ppid;	   /* when it was first seen */
+	uint64_t groups;   /* bit per growing target it is in now; 0: left them all, or a plain PID */
+	uint64_t groups_before; /* at the tick before: what it did until it left still counts */
+	char comm[16];
+	uint32_t execs;
+	uint32_t execs_told; /* of them, already in an event */
+	bool plain;	   /* target of its own, by PID */
+	bool born;	   /* under watch: its counts started at 0 */
+	bool initial;	   /* was there when ktally attached */
+	bool told;	   /* its start is in the stream, or it was there before */
+	bool exited;	   /* the kernel said so */
+	bool gone;	   /* a reader found it missing */
+	bool exit_known;
+	int exit_status;   /* as from waitpid(2) */
+	uint8_t grace;	   /* reads since exited in which threads of it were still switching */
+	uint32_t live_threads; /* that the sched instrument still has an entry for */
+	bool seen;	   /* by the task instrument, at this read */
+	int64_t kernel_voluntary;   /* the kernel's own switch counts, at this read */
+	int64_t kernel_involuntary;
+	int dir_fd;	   /* /proc/PID, or PROCESS_FD_NONE */
+	int64_t fd_base;   /* open descriptors when its counting began; RAW_UNKNOWN: not yet known */
+	struct raw_row now;
+	struct raw_row last; /* what was known at the tick before */
+	UT_hash_handle hh;
+};
+
+struct process_table {
+	struct process *by_id;
+};
+
+struct process *process_find(const struct process_table *t, uint64_t id);
+/* A new entry, everything unknown. NULL: out of memory. */
+struct process *process_add(struct process_table *t, uint64_t id);
+void process_remove(struct process_table *t, struct process *p);
+void process_table_fini(struct process_table *t);
+/* Its directory below proc_fd, kept open. A PID that is another process by now is -ESRCH. */
+int process_dir(struct process *p, int proc_fd);
+/* Is it still in /proc, as itself? */
+bool process_there(struct process *p, int proc_fd);
+bool process_ended(const struct process *p);
+
+#endif

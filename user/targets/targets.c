@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* The list of targets, the rungs, and the life of a member. */
+#include "targets/targets.h"
+
+#include <errno.h>
+#include <fnmatch.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/procfs.h"
+#include "bpf/targets.h"
+#include "targets/command.h"
+#include "targets/kernel.h"
+#include "targets/scan.h"
+
+void targets_init(struct targets *t, int proc_fd)
+{
+	memset(t, 0, sizeof(*t));
+	t->proc_fd = proc_fd;
+	t->shared.watched_fd = -1;
+}
+
+static void target_fini(struct target *target)
+{
+	free(target->glob);
+	cgroup_close(&target->cgroup);
+	command_free(target->command);
+}
+
+void targets_fini(struct targets *t)
+{
+	size_t i;
+
+	targets_kernel_close(t);
+	for (i = 0; i < t->cnt; i++)
+		target_fini(&t->list[i]);
+	free(t->list);
+	process_table_fini(&t->table);
+	targets_init(t, t->proc_fd);
+}
+
+bool target_has(const struct target *target, const struct process *p)
+{
+	if (target->group == TARGET_NO_GROUP)
+		return p->id == target->root_id;
+	return p->groups & (1ULL << target->group);
+}
+
+bool target_had(const struct target *target, const struct process *p)
+{
+	if (target->group == TARGET_NO_GROUP)
+		return p->id == target->root_id;
+	return (p->groups | p->groups_before) & (1ULL << target->group);
+}
+
+bool process_left(const struct process *p)
+{
+	return !p->plain && !p->groups && !process_ended(p);
+}
+
+uint64_t targets_lost(const struct targets *t)
+{
+	return t->kernel ? targets_kernel_lost(t) : 0;
+}
+
+/* A command at its gate is not watched yet: it begins at its exec, in the kernel. */
+static bool ran_before(const struct targets *t, const struct process *p)
+{
+	size_t i;
+
+	for (i = 0; i < t->cnt; i++)
+		if (t->list[i].kind == TARGET_COMMAND && t->list[i].root_id == p->id)
+			return false;
+	return true;
+}
+
+/* Both looks: what /proc knows goes into the kernel side, what that knows comes back. */
+static int look(struct targets *t)
+{
+	struct process *p, *next;
+	int err;
+
+	err = targets_scan(t);
+	if (err || !t->kernel)
+		return err;
+	HASH_ITER(hh, t->table.by_id, p, next) {
+		if (p->born || !ran_before(t, p))
+			continue;
+		err = targets_kernel_insert(t, p);
+		if (err)
+			return err;
+	}
+	return targets_kernel_refresh(t);
+}
+
+static int open_proc(void *self, char *reason)
+{
+	(void)self;
+	(void)reason;
+	return 0;
+}
+
+static int open_kernel(void *self, char *reason)
+{
+	return targets_kernel_open(self, reason);
+}
+
+static int read_proc(void *self)
+{
+	struct targets *t = self;
+	struct process *p, *next;
+	int err = targets_scan(t);
+
+	/* Whoever was not there at the first look was born since: at most one interval ago. */
+	HASH_ITER(hh, t->table.by_id, p, next)
+		p->born |= t->scans && !p->initial;
+	return err;
+}
+
+static int read_kernel(void *self)
+{
+	return targets_kernel_refresh(self);
+}
+
+const struct rung targets_rungs[] = {
+	{ .name = "tp_btf", .bpf = true, .exact = true, .open = open_kernel, .read = read_kernel,
+	  .sees = "Membership is decided in the kernel at fork, exec, rename, cgroup change and exit." },
+	{ .name = "/proc", .open = open_proc, .read = read_proc,
+	  .sees = "Looks once per tick; processes that live between two ticks are missed." },
+};
+const size_t targets_rung_cnt = sizeof(targets_rungs) / sizeof(*targets_rungs);
+
+int targets_open(struct targets *t, const struct ladder_wish *wish)
+{
+	struct process *p, *next;
+	int err;
+
+	err = ladder_climb(&t->ladder, targets_rungs, targets_rung_cnt, wish, t);
+	if (!err)
+		err = look(t);
+	/* Again: a process that was forked by one not yet marked at the first pass. */
+	if (!err && t->kernel)
+		err = look(t);
+	HASH_ITER(hh, t->table.by_id, p, next) {
+		p->initial = ran_before(t, p) && !p->born;
+		p->born |= !ran_before(t, p);
+		p->told = p->initial;
+	}
+	t->scans = 1;
+	return err;
+}
+
+static void target_check(struct targets *t, struct target *target)
+{
+	struct process *p, *next;
+	bool alive = false;
+
+	if (target->kind == TARGET_CGROUP)
+		alive = !faccessat(target->cgroup.fd, "cgroup.procs", F_OK, 0);
+	else if (target->kind == TARGET_COMM || target->kind == TARGET_ALL)
+		alive = true;
+	else if (target->command && !command_reap(target->command, &target->exit_status))
+		alive = true;
+	if (!alive && target->kind != TARGET_CGROUP)
+		HASH_ITER(hh, t->table.by_id, p, next)
+			alive |= target_has(target, p) && !process_ended(p);
+	target->ended = !alive;
+	if (target->command)
+		target->exit_known = command_reap(target->command, &target->exit_status);
+}
+
+/* A reaped command has no /proc entry left that could say more. */
+static void adopt_command_exits(struct targets *t)
+{
+	struct process *p;
+	size_t i;
+	int status;
+
+	for (i = 0; i < t->cnt; i++) {
+		struct target *target = &t->list[i];
+
+		if (!target->command || !command_reap(target->command, &status))
+			continue;
+		p = process_find(&t->table, target->root_id);
+		if (!p)
+			continue;
+		p->exited = true;
+		p->exit_known = true;
+		p->exit_status = status;
+	}
+}
+
+int targets_refresh(struct targets *t)
+{
+	size_t i;
+	int err;
+
+	err = t->ladder.active->read(t);
+	adopt_command_exits(t);
+	for (i = 0; i < t->cnt; i++)
+		target_check(t, &t->list[i]);
+	return err;
+}
+
+void targets_forget(struct targets *t, struct process *p)
+{
+	if (t->kernel)
+		targets_kernel_remove(t, p);
+	process_remove(&t->table, p);
+}
+
+int targets_release(struct targets *t, char *error)
+{
+	size_t i;
+	int err;
+
+	for (i = 0; i < t->cnt; i++) {
+		if (!t->list[i].command)
+			continue;
+		err = command_release(t->list[i].command);
+		if (!err)
+			continue;
+		snprintf(error, 256, "cannot run the command: %s", strerror(-err));
+		return err;
+	}
+	return 0;
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Targets: what was asked for, turned into the set of processes that are watched now. Rungs: `tp_btf`
+ * decides membership in the kernel when a process is born, executes, is renamed or changes its cgroup;
+ * `/proc` looks at every tick and misses what lived between two.
+ */
+#ifndef KTALLY_TARGETS_TARGETS_H
+#define KTALLY_TARGETS_TARGETS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bpfload.h"
+#include "base/cgroupfs.h"
+#include "base/ladder.h"
+#include "targets/process.h"
+
+enum target_kind { TARGET_PID, TARGET_COMMAND, TARGET_CGROUP, TARGET_COMM, TARGET_ALL };
+
+#define TARGET_NO_GROUP (-1)
+
+struct target {
+	enum target_kind kind;
+	bool follow;
+	int group;	  /* bit number, or TARGET_NO_GROUP for one process */
+	uint64_t root_id; /* PID, COMMAND: PROCESS_ID of the process */
+	int32_t pid;
+	char root_comm[16];
+	char *glob;	  /* COMM */
+	struct cgroup cgroup; /* CGROUP; fd -1 otherwise */
+	struct command *command; /* COMMAND */
+	bool ended;
+	bool exit_known;  /* of the root process */
+	int exit_status;
+};
+
+struct targets {
+	struct target *list;
+	size_t cnt;
+	int group_cnt;
+	struct process_table table;
+	struct ladder ladder;
+	struct bpf_shared shared; /* for instruments, once open */
+	uint32_t max_processes;	  /* 0: sized from the request */
+	int proc_fd;		  /* borrowed */
+	struct targets_kernel *kernel; /* rung tp_btf */
+	uint64_t scans;
+};
+
+void targets_init(struct targets *t, int proc_fd);
+void targets_fini(struct targets *t);
+
+/* Each adds one target; error (of 256 bytes) gets one sentence on failure. Strings are copied. */
+int targets_add_pid(struct targets *t, int pid, bool follow, char *error);
+int targets_add_command(struct targets *t, char *const *argv, bool follow, char *error);
+int targets_add_cgroup(struct targets *t, const char *path, char *error);
+int targets_add_comm(struct targets *t, const char *glob, char *error);
+int targets_add_all(struct targets *t, char *error);
+
+/* Climbs the ladder and takes the first look: every process there now is `initial`. */
+int targets_open(struct targets *t, const struct ladder_wish *wish);
+/* Brings the table up to date: new members, names, groups, exits. */
+int targets_refresh(struct targets *t);
+/* After everybody has read a process that ended. */
+void targets_forget(struct targets *t, struct process *p);
+/* Lets the commands go, after everything is attached. -errno of an execve that failed, with a sentence. */
+int targets_release(struct targets *t, char *error);
+/* Is this process a member of this target now? */
+bool target_has(const struct target *target, const struct process *p);
+/* Was it at any time since the last tick? */
+bool target_had(const struct target *target, const struct process *p);
+/* Has it left every target, alive? */
+bool process_left(const struct process *p);
+uint64_t targets_lost(const struct targets *t);
+extern const struct rung targets_rungs[];
+extern const size_t targets_rung_cnt;
+
+#endif
