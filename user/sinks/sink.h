@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A sink turns records into bytes: one row of functions per format. Pure: no fd, no clock. */
+#ifndef KTALLY_SINKS_SINK_H
+#define KTALLY_SINKS_SINK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "snapshot/record.h"
+
+struct sink; /* state of one output: seq, table header position */
+
+struct sink_format {
+	const char *name;
+	const char *help;
+	void (*header)(struct sink *s, struct buf *out, const struct header_record *r);
+	void (*snapshot)(struct sink *s, struct buf *out, const struct snapshot *r);
+	void (*alert)(struct sink *s, struct buf *out, const struct alert_record *r);
+	void (*event)(struct sink *s, struct buf *out, const struct event_record *r);
+	void (*trailer)(struct sink *s, struct buf *out, const struct trailer_record *r);
+};
+
+struct sink {
+	const struct sink_format *format;
+	uint64_t seq;	/* of the next record; goes back by one when a record is dropped whole */
+	bool color;
+	uint32_t rows;	/* table: since its header line */
+};
+
+/* NULL when there is no such format. */
+const struct sink_format *sink_format_find(const char *name);
+/* NULL-terminated. */
+extern const struct sink_format *const sink_formats[];
+
+#endif

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Arithmetic of derive.h: a walk over the metric table. */
+#include "snapshot/derive.h"
+
+#include <math.h>
+#include <string.h>
+
+static double raw_sum(const struct raw_row *row, const struct metric *m, bool unknown_is_zero)
+{
+	int64_t a = row->v[m->a];
+	int64_t b = m->b == RAW_NONE ? 0 : row->v[m->b];
+
+	if (unknown_is_zero) {
+		a = a == RAW_UNKNOWN ? 0 : a;
+		b = b == RAW_UNKNOWN ? 0 : b;
+	}
+	if (a == RAW_UNKNOWN || b == RAW_UNKNOWN)
+		return NAN;
+	return (double)a + (double)b;
+}
+
+/* Differences of integers, so that nanoseconds of a long uptime keep their last digit. */
+static double raw_delta(const struct raw_row *prev, bool prev_zero, const struct raw_row *now,
+			const struct metric *m)
+{
+	struct raw_row change;
+	int ids[2] = { m->a, m->b }, i;
+
+	for (i = 0; i < 2; i++) {
+		int64_t before;
+
+		if (ids[i] == RAW_NONE)
+			continue;
+		before = prev->v[ids[i]];
+		if (before == RAW_UNKNOWN && prev_zero)
+			before = 0;
+		change.v[ids[i]] = before == RAW_UNKNOWN || now->v[ids[i]] == RAW_UNKNOWN ?
+					   RAW_UNKNOWN : now->v[ids[i]] - before;
+	}
+	return raw_sum(&change, m, false);
+}
+
+void snapshot_derive(const struct raw_row *prev, bool prev_zero, const struct raw_row *now,
+		     double interval_seconds, uint64_t host_memory_bytes, double *values)
+{
+	size_t i;
+
+	for (i = 0; i < METRIC_COUNT; i++) {
+		const struct metric *m = &metrics[i];
+		double v = NAN;
+
+		if (m->derive == DERIVE_VALUE)
+			v = raw_sum(now, m, false);
+		else if (m->derive == DERIVE_OF_HOST)
+			v = host_memory_bytes ? raw_sum(now, m, false) / (double)host_memory_bytes : NAN;
+		else
+			v = raw_delta(prev, prev_zero, now, m);
+		if (m->derive == DERIVE_RATE)
+			v = interval_seconds > 0 ? v / interval_seconds : NAN;
+		values[i] = v * m->scale;
+	}
+}
+
+static bool is_kept(int raw)
+{
+	return raw_kinds[raw] == RAW_COUNTER || raw_kinds[raw] == RAW_BALANCE;
+}
+
+void group_init(struct group *g)
+{
+	memset(g, 0, sizeof(*g));
+	raw_row_clear(&g->total);
+	raw_row_clear(&g->prev);
+}
+
+void group_begin(struct group *g, uint64_t provided, bool keep_gauges)
+{
+	int i;
+
+	g->prev = g->total;
+	g->processes = 0;
+	for (i = 0; i < RAW_COUNT; i++) {
+		bool zero = provided & (1ULL << i) && (is_kept(i) || keep_gauges);
+
+		if (!is_kept(i) || g->total.v[i] == RAW_UNKNOWN)
+			g->total.v[i] = zero && raw_kinds[i] != RAW_OWN ? 0 : RAW_UNKNOWN;
+	}
+}
+
+static int64_t contribution(const struct group_member *m, int raw)
+{
+	if (!is_kept(raw))
+		return m->alive ? m->now->v[raw] : RAW_UNKNOWN;
+	if (m->now->v[raw] == RAW_UNKNOWN)
+		return RAW_UNKNOWN;
+	if (m->last->v[raw] != RAW_UNKNOWN)
+		return m->now->v[raw] - m->last->v[raw];
+	return m->counts_history ? m->now->v[raw] : 0;
+}
+
+void group_add(struct group *g, const struct group_member *m)
+{
+	int i;
+
+	g->processes += m->alive;
+	for (i = 0; i < RAW_COUNT; i++) {
+		int64_t more = contribution(m, i);
+
+		if (more == RAW_UNKNOWN)
+			continue;
+		g->total.v[i] = g->total.v[i] == RAW_UNKNOWN ? more : g->total.v[i] + more;
+	}
+	for (i = 0; i < RAW_COUNT && g->processes > 1; i++)
+		if (raw_kinds[i] == RAW_OWN)
+			g->total.v[i] = RAW_UNKNOWN;
+}

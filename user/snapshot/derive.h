@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Two raw rows into the values of a snapshot. Pure. */
+#ifndef KTALLY_SNAPSHOT_DERIVE_H
+#define KTALLY_SNAPSHOT_DERIVE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/metrics.h"
+
+/* values: METRIC_COUNT doubles, NaN where unknown. prev_zero: what prev does not know counts as 0, since
+ * the process was born after it. */
+void snapshot_derive(const struct raw_row *prev, bool prev_zero, const struct raw_row *now,
+		     double interval_seconds, uint64_t host_memory_bytes, double *values);
+
+/* A target of many processes, over ticks: what it keeps of members that have ended or left. */
+struct group {
+	struct raw_row total; /* this tick */
+	struct raw_row prev;  /* the tick before; unknown before the first */
+	uint32_t processes;   /* alive */
+	bool started;
+};
+
+void group_init(struct group *g);
+/* provided: bits of raw values that somebody delivers, which are therefore 0 and not unknown in a target
+ * without members. keep_gauges: so too levels. */
+void group_begin(struct group *g, uint64_t provided, bool keep_gauges);
+struct group_member {
+	const struct raw_row *now;
+	const struct raw_row *last;
+	bool counts_history; /* born under watch, or there at attach: all its counts are the target's */
+	bool alive;
+};
+void group_add(struct group *g, const struct group_member *m);
+
+#endif

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The records of the stream, as data: made by snapshot/ and rules/, turned into bytes by sinks/.
+ * Every pointer is borrowed from whoever made the record and valid while it is handed on.
+ */
+#ifndef KTALLY_SNAPSHOT_RECORD_H
+#define KTALLY_SNAPSHOT_RECORD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/metrics.h"
+
+enum scope { SCOPE_PROCESS, SCOPE_TREE, SCOPE_CGROUP, SCOPE_SYSTEM };
+
+extern const char *const scope_names[]; /* "process", "tree", "cgroup", "system" */
+
+struct custom_metric {
+	char name[48];
+	double value; /* NaN: unknown */
+};
+
+struct snapshot {
+	double timestamp;	/* CLOCK_REALTIME, epoch seconds */
+	uint64_t monotonic_ns;	/* of the tick; orders snapshots whatever the wall clock does */
+	uint32_t target;	/* index */
+	enum scope scope;
+	bool member;		/* a --processes line: a member of the target, not the target itself */
+	int32_t pid;		/* the process, or a tree's root; 0: none to name */
+	uint64_t start_ticks;	/* /proc/PID/stat field 22: with pid, the identity */
+	char comm[16];		/* bytes as the kernel has them, NUL-terminated */
+	uint32_t processes;	/* members alive */
+	double interval_seconds; /* measured */
+	double v[METRIC_COUNT];	/* NaN: unknown */
+	const struct custom_metric *custom;
+	size_t custom_cnt;
+	const char *const *firing; /* names of alerts that fire for this target now */
+	size_t firing_cnt;
+	uint64_t lost_events;	/* since start */
+};
+
+enum alert_state { ALERT_INACTIVE, ALERT_PENDING, ALERT_FIRING, ALERT_RESOLVED };
+
+extern const char *const alert_state_names[]; /* "inactive", "pending", "firing", "resolved" */
+
+struct label {
+	const char *name;
+	const char *value;
+};
+
+struct alert_record {
+	double timestamp;
+	const char *alert;
+	enum alert_state state;
+	const char *severity;	/* "warning" unless the rule's labels say otherwise */
+	const char *expr;
+	double value;		/* left side of the comparison; NaN: unknown */
+	double threshold;	/* right side; NaN when the expression has no single one */
+	double for_seconds;
+	double started_at;	/* epoch seconds at which the condition became true */
+	const struct label *labels;
+	size_t label_cnt;
+	const struct label *annotations;
+	size_t annotation_cnt;
+	const char *message;
+	uint32_t target;
+	int32_t pid;		/* 0: a target of several processes */
+	char comm[16];
+};
+
+enum event_kind { EVENT_PROCESS_START, EVENT_PROCESS_EXEC, EVENT_PROCESS_EXIT, EVENT_MESSAGE };
+
+struct event_record {
+	double timestamp;
+	enum event_kind kind;
+	uint32_t target;
+	int32_t pid;
+	int32_t ppid;		/* 0: unknown */
+	char comm[16];
+	uint64_t start_ticks;
+	/* PROCESS_EXIT */
+	bool exit_known;
+	int exit_status;	/* as from waitpid(2) */
+	const struct raw_row *totals; /* last totals; NULL: none */
+	/* MESSAGE: something that the reader of the stream has to know, such as a rung stepping down */
+	const char *message;
+};
+
+struct rung_refusal {
+	const char *rung;
+	const char *reason;
+};
+
+struct instrument_record {
+	const char *name;
+	const char *rung;
+	bool exact;
+	const struct rung_refusal *refused;
+	size_t refused_cnt;
+};
+
+struct target_record {
+	const char *kind; /* "pid", "command", "cgroup", "comm", "all" */
+	enum scope scope;
+	int32_t pid;
+	const char *path;		/* cgroup */
+	const char *glob;		/* comm */
+	const char *const *argv;	/* command, NULL-terminated */
+	bool follow;
+};
+
+struct rule_record {
+	const char *alert;
+	const char *expr;
+	double for_seconds;
+	const char *severity;
+};
+
+struct header_record {
+	double timestamp;
+	const char *version;
+	const char *host_name;
+	const char *kernel;
+	const char *arch;
+	uint32_t cpus;
+	uint64_t memory_bytes;
+	const char *boot_id;
+	const char *cgroup_mode; /* "v1", "v2", "hybrid", NULL: none */
+	const struct target_record *targets;
+	size_t target_cnt;
+	double interval_seconds; /* as asked */
+	const struct instrument_record *instruments;
+	size_t instrument_cnt;
+	const struct rule_record *rules;
+	size_t rule_cnt;
+};
+
+/* Means and maxima of one target over the whole run. */
+struct averages {
+	uint64_t count[METRIC_COUNT]; /* snapshots in which the value was known */
+	double sum[METRIC_COUNT];
+	double max[METRIC_COUNT];
+};
+
+struct loss_record {
+	const char *source; /* "records", "sched", "fd", ... */
+	uint64_t count;
+};
+
+struct trailer_record {
+	double timestamp;
+	const char *reason; /* "targets_ended", "count", "duration", "stopped", "signal", "reader_gone", "failed" */
+	bool target_exit_known;
+	int target_exit; /* as from waitpid(2), of a command target */
+	uint64_t snapshots;
+	uint64_t alerts; /* that fired */
+	uint64_t lost_events;
+	const struct loss_record *losses;
+	size_t loss_cnt;
+	const struct averages *averages; /* one per target */
+	size_t target_cnt;
+	double overhead_cpu_seconds;
+	double overhead_cpu_percent; /* of one CPU, over the run */
+	uint64_t overhead_max_rss_bytes;
+	double overhead_bpf_seconds; /* NaN: the kernel does not say */
+	double overhead_bpf_runs;    /* NaN: the kernel does not say */
+};
+
+#endif
