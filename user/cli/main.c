@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* ktally: finds the command and runs it; without one, `run`. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "cli/commands.h"
+#include "cli/options.h"
+
+const struct cli_command cli_commands[] = {
+	{ "run", "TARGET... [OPTIONS] | [OPTIONS] -- CMD ARG...", "stream snapshots (the default command)",
+	  cli_run },
+	{ "help", "", "this text", cli_help },
+	{ "version", "", "version", cli_version },
+	{ NULL, NULL, NULL, NULL },
+};
+
+void cli_error(const char *fmt, ...)
+{
+	char line[1024];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(line, sizeof(line), fmt, args);
+	va_end(args);
+	fprintf(stderr, "ktally: %s\n", line);
+}
+
+int cli_status(int err)
+{
+	switch (-err) {
+	case ESRCH:
+	case EPERM:
+	case ENOENT:
+	case EACCES:
+	case ENOTDIR:
+	case ENODEV:
+		return EXIT_TARGET;
+	case ENOTSUP:
+		return EXIT_BPF;
+	case EINVAL:
+		return EXIT_TARGET;
+	}
+	return EXIT_RUN;
+}
+
+int cli_help(int argc, char **argv)
+{
+	const struct cli_command *c;
+
+	puts("Usage:");
+	for (c = cli_commands; c->name; c++)
+		printf("  ktally %-8s %s\n                  %s\n", c->name, c->usage, c->help);
+	puts("\nOptions of run:");
+	run_options_help();
+	puts("\nExit status: 0; 1 run-time failure; 2 usage; 3 an alert fired and --fail-on-alert; 4 target not\n"
+	     "found or not permitted; 5 BPF missing and --require-bpf; with -- CMD the command's own\n"
+	     "(126 not executable, 127 not found, 128+N ended by signal N).");
+	return EXIT_OK;
+}
+
+int cli_version(int argc, char **argv)
+{
+	printf("ktally %s\n", ktally_version());
+	return EXIT_OK;
+}
+
+int main(int argc, char **argv)
+{
+	const struct cli_command *c;
+
+	for (c = cli_commands; argc > 1 && c->name; c++)
+		if (!strcmp(argv[1], c->name))
+			return c->run(argc - 1, argv + 1);
+	return cli_run(argc, argv);
+}

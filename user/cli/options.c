@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* The option table and its one parser. */
+#include "cli/options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum value_kind { VALUE_FLAG, VALUE_TEXT, VALUE_LIST, VALUE_COUNT, VALUE_DURATION };
+
+struct option_row {
+	char letter;	  /* 0: long form only */
+	const char *name;
+	enum value_kind kind;
+	size_t offset;	  /* in struct run_options */
+	const char *metavar;
+	const char *help;
+};
+
+#define AT(field) offsetof(struct run_options, field)
+
+static const struct option_row rows[] = {
+	{ 'p', "pid", VALUE_LIST, AT(pids), "PID[,PID...]", "watch processes (repeatable)" },
+	{ 'c', "cgroup", VALUE_LIST, AT(cgroups), "PATH",
+	  "watch a cgroup v2 subtree, future members included" },
+	{ 'C', "comm", VALUE_LIST, AT(comms), "GLOB", "watch processes by name, present and future" },
+	{ 'a', "all", VALUE_FLAG, AT(all), NULL, "watch every process" },
+	{ 'f', "follow", VALUE_FLAG, AT(follow), NULL,
+	  "children and grandchildren too (default for -- CMD)" },
+	{ 'i', "interval", VALUE_DURATION, AT(interval_ns), "DUR", "between snapshots: 1s; least 100ms" },
+	{ 'n', "count", VALUE_COUNT, AT(count), "N", "stop after N snapshots of each target" },
+	{ 'd', "duration", VALUE_DURATION, AT(duration_ns), "DUR", "stop after DUR" },
+	{ 0, "processes", VALUE_FLAG, AT(processes), NULL,
+	  "also one snapshot per member process, and its start and exit" },
+	{ 0, "rules", VALUE_LIST, AT(rules), "FILE", "alert rules, Prometheus rule-file syntax" },
+	{ 0, "alert", VALUE_LIST, AT(alerts), "RULE", "alert rule 'NAME: EXPR [for DUR]'" },
+	{ 0, "no-default-rules", VALUE_FLAG, AT(no_default_rules), NULL,
+	  "without high_cpu, high_memory, file_handle_leak" },
+	{ 0, "fail-on-alert", VALUE_FLAG, AT(fail_on_alert), NULL, "exit status 3 when an alert fired" },
+	{ 'o', "output", VALUE_TEXT, AT(output), "FILE", "write there instead of standard output" },
+	{ 0, "format", VALUE_TEXT, AT(format), "FORMAT",
+	  "jsonl or table (jsonl unless standard output is a terminal)" },
+	{ 0, "history", VALUE_COUNT, AT(history), "N", "snapshots kept in memory per target (1000)" },
+	{ 0, "max-processes", VALUE_COUNT, AT(max_processes), "N",
+	  "room in the kernel's maps, when many more than 16384 processes end in one interval" },
+	{ 0, "rung", VALUE_LIST, AT(rungs), "NAME=RUNG", "use only this rung of an instrument" },
+	{ 0, "no-bpf", VALUE_FLAG, AT(no_bpf), NULL, "only what /proc knows; the rest is null" },
+	{ 0, "require-bpf", VALUE_FLAG, AT(require_bpf), NULL, "exit status 5 rather than fall back to /proc" },
+	{ 'q', "quiet", VALUE_FLAG, AT(quiet), NULL, "no warnings" },
+	{ 'v', "verbose", VALUE_FLAG, AT(verbose), NULL, "say what is going on, libbpf's messages too" },
+	{ 'h', "help", VALUE_FLAG, AT(help), NULL, "this text" },
+	{ 'V', "version", VALUE_FLAG, AT(version), NULL, "version" },
+};
+
+#define ROW_CNT	    (sizeof(rows) / sizeof(*rows))
+#define LONG_ONLY   256 /* getopt values above every letter */
+
+static int row_value(size_t row)
+{
+	return rows[row].letter ? rows[row].letter : LONG_ONLY + (int)row;
+}
+
+static void make_getopt(char *letters, struct option *longs)
+{
+	size_t i;
+
+	*letters++ = '+'; /* stop at the first operand: `-- CMD` keeps its own options */
+	*letters++ = ':';
+	for (i = 0; i < ROW_CNT; i++) {
+		bool takes = rows[i].kind != VALUE_FLAG;
+
+		longs[i] = (struct option){ rows[i].name, takes, NULL, row_value(i) };
+		if (!rows[i].letter)
+			continue;
+		*letters++ = rows[i].letter;
+		if (takes)
+			*letters++ = ':';
+	}
+	*letters = '\0';
+	memset(&longs[ROW_CNT], 0, sizeof(*longs));
+}
+
+static int bad_value(const struct option_row *row, const char *text, const char *expected)
+{
+	cli_error("--%s '%s': expected %s; see ktally --help", row->name, text, expected);
+	return EXIT_USAGE;
+}
+
+static int store(const struct option_row *row, const char *text, struct run_options *o)
+{
+	void *field = (char *)o + row->offset;
+	struct run_list *list = field;
+
+	switch (row->kind) {
+	case VALUE_FLAG:
+		*(bool *)field = true;
+		break;
+	case VALUE_TEXT:
+		*(const char **)field = text;
+		break;
+	case VALUE_LIST:
+		if (list->cnt == RUN_LIST_MAX)
+			return bad_value(row, text, "fewer of them");
+		list->items[list->cnt++] = text;
+		break;
+	case VALUE_COUNT:
+		if (ktally_parse_count(text, field) || !*(uint64_t *)field)
+			return bad_value(row, text, "a number above 0");
+		break;
+	case VALUE_DURATION:
+		if (ktally_parse_duration(text, field) || !*(uint64_t *)field)
+			return bad_value(row, text, "a duration such as 250ms, 1s or 5m");
+		break;
+	}
+	return 0;
+}
+
+static int handle(int value, char **argv, struct run_options *o)
+{
+	size_t i;
+
+	for (i = 0; i < ROW_CNT; i++)
+		if (row_value(i) == value)
+			return store(&rows[i], optarg, o);
+	if (value == ':')
+		cli_error("option '%s' needs a value; see ktally --help", argv[optind - 1]);
+	else
+		cli_error("unknown option '%s'; see ktally --help", argv[optind - 1]);
+	return EXIT_USAGE;
+}
+
+/* The seed's and other tools' [interval [count]] are not taken: an operand is a mistake. */
+static int operands(int argc, char **argv, struct run_options *o)
+{
+	if (optind == argc)
+		return 0;
+	if (strcmp(argv[optind - 1], "--")) {
+		cli_error("'%s' is not an option; put a command behind --, a process behind -p",
+			  argv[optind]);
+		return EXIT_USAGE;
+	}
+	o->command = &argv[optind];
+	return 0;
+}
+
+static int check(const struct run_options *o)
+{
+	const char *wrong = NULL;
+
+	if (o->no_bpf && o->require_bpf)
+		wrong = "--no-bpf and --require-bpf exclude each other";
+	else if (o->interval_ns && o->interval_ns < 100000000)
+		wrong = "--interval: the least is 100ms";
+	else if (o->format && strcmp(o->format, "jsonl") && strcmp(o->format, "table"))
+		wrong = "--format: there are jsonl and table";
+	else if (!o->pids.cnt && !o->cgroups.cnt && !o->comms.cnt && !o->all && !o->command)
+		wrong = "nothing to watch: name a target with -p, -c, -C, -a or -- COMMAND";
+	if (!wrong)
+		return 0;
+	cli_error("%s; see ktally --help", wrong);
+	return EXIT_USAGE;
+}
+
+int run_options_parse(int argc, char **argv, struct run_options *ret)
+{
+	struct option longs[ROW_CNT + 1];
+	char letters[2 * ROW_CNT + 3];
+	int value, err = 0;
+
+	memset(ret, 0, sizeof(*ret));
+	make_getopt(letters, longs);
+	optind = 1;
+	while (!err && (value = getopt_long(argc, argv, letters, longs, NULL)) != -1)
+		err = handle(value, argv, ret);
+	if (err || ret->help || ret->version)
+		return err;
+	err = operands(argc, argv, ret);
+	return err ? err : check(ret);
+}
+
+void run_options_help(void)
+{
+	char left[64];
+	size_t i;
+
+	for (i = 0; i < ROW_CNT; i++) {
+		snprintf(left, sizeof(left), "%c%c%s --%s%s%s", rows[i].letter ? '-' : ' ',
+			 rows[i].letter ? rows[i].letter : ' ', rows[i].letter ? "," : " ", rows[i].name,
+			 rows[i].metavar ? " " : "", rows[i].metavar ? rows[i].metavar : "");
+		printf("  %-28s %s\n", left, rows[i].help);
+	}
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The options of `run`, as rows: one table drives parsing and --help. */
+#ifndef KTALLY_CLI_OPTIONS_H
+#define KTALLY_CLI_OPTIONS_H
+
+#include "cli/cli.h"
+
+#define RUN_LIST_MAX 256
+
+struct run_list {
+	const char *items[RUN_LIST_MAX];
+	size_t cnt;
+};
+
+struct run_options {
+	struct run_list pids;	 /* still as text: PID[,PID...] */
+	struct run_list cgroups;
+	struct run_list comms;
+	bool all;
+	bool follow;
+	uint64_t interval_ns;
+	uint64_t count;
+	uint64_t duration_ns;
+	uint64_t history;
+	uint64_t max_processes;
+	bool processes;
+	struct run_list rules;
+	struct run_list alerts;
+	const char *output;
+	const char *format;
+	struct run_list rungs;
+	bool no_bpf;
+	bool require_bpf;
+	bool no_default_rules;
+	bool fail_on_alert;
+	bool quiet;
+	bool verbose;
+	bool help;
+	bool version;
+	char **command; /* after --; NULL: none */
+};
+
+/* 0, or EXIT_USAGE after a message. Strings point into argv. */
+int run_options_parse(int argc, char **argv, struct run_options *ret);
+/* Rows of the table as text, to standard output. */
+void run_options_help(void);
+
+#endif

@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* `ktally run`: options into a monitor, signals into its end, its end into an exit status. */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cli/commands.h"
+#include "cli/options.h"
+
+struct run {
+	struct run_options options;
+	struct ktally_monitor *monitor;
+	int signal_fd;
+};
+
+static void on_log(void *ctx, enum ktally_log_level level, const char *message)
+{
+	const struct run_options *o = ctx;
+	enum ktally_log_level least = o->verbose ? KTALLY_LOG_DEBUG : KTALLY_LOG_WARNING;
+
+	if (level > (o->quiet ? KTALLY_LOG_ERROR : least))
+		return;
+	cli_error("%s%s", level == KTALLY_LOG_WARNING ? "warning: " : "", message);
+}
+
+static int fail(struct run *r, int err)
+{
+	const char *text = ktally_monitor__last_error(r->monitor);
+
+	cli_error("%s", text[0] ? text : strerror(-err));
+	return cli_status(err);
+}
+
+/* ---- targets ---- */
+
+static int add_pid(struct run *r, const char *text)
+{
+	KTALLY_OPTS(ktally_target_opts, target, .kind = KTALLY_TARGET_PID,
+		    .follow = r->options.follow);
+	uint64_t pid;
+	int err;
+
+	if (ktally_parse_count(text, &pid) || pid > 4194304 || !pid) {
+		cli_error("'%s' is not a PID; see `ps -e`", text);
+		return EXIT_USAGE;
+	}
+	target.pid = (int)pid;
+	err = ktally_monitor__add_target(r->monitor, &target, NULL);
+	return err ? fail(r, err) : 0;
+}
+
+static int add_pids(struct run *r, const char *list)
+{
+	char *copy = strdup(list), *rest = copy, *item;
+	int err = copy ? 0 : EXIT_RUN;
+
+	while (!err && (item = strsep(&rest, ",")))
+		err = add_pid(r, item);
+	free(copy);
+	return err;
+}
+
+static int add_other(struct run *r, struct ktally_target_opts *target)
+{
+	int err = ktally_monitor__add_target(r->monitor, target, NULL);
+
+	if (!err)
+		return 0;
+	fail(r, err);
+	if (target->kind != KTALLY_TARGET_COMMAND)
+		return cli_status(err);
+	if (err == -ENOENT)
+		return EXIT_NOT_FOUND;
+	return err == -EACCES ? EXIT_NOT_EXECUTABLE : cli_status(err);
+}
+
+static int add_targets(struct run *r)
+{
+	const struct run_options *o = &r->options;
+	int err = 0;
+	size_t i;
+
+	for (i = 0; i < o->pids.cnt && !err; i++)
+		err = add_pids(r, o->pids.items[i]);
+	for (i = 0; i < o->cgroups.cnt && !err; i++) {
+		KTALLY_OPTS(ktally_target_opts, t, .kind = KTALLY_TARGET_CGROUP,
+			    .path = o->cgroups.items[i]);
+		err = add_other(r, &t);
+	}
+	for (i = 0; i < o->comms.cnt && !err; i++) {
+		KTALLY_OPTS(ktally_target_opts, t, .kind = KTALLY_TARGET_COMM, .glob = o->comms.items[i]);
+		err = add_other(r, &t);
+	}
+	if (o->all && !err) {
+		KTALLY_OPTS(ktally_target_opts, t, .kind = KTALLY_TARGET_ALL);
+		err = add_other(r, &t);
+	}
+	if (o->command && !err) {
+		KTALLY_OPTS(ktally_target_opts, t, .kind = KTALLY_TARGET_COMMAND, .argv = o->command,
+			    .follow = 1);
+		err = add_other(r, &t);
+	}
+	return err;
+}
+
+/* ---- rules, rungs, outputs ---- */
+
+static int add_each(struct run *r, const struct run_list *list,
+		    int (*add)(struct ktally_monitor *, const char *))
+{
+	size_t i;
+	int err;
+
+	for (i = 0; i < list->cnt; i++) {
+		err = add(r->monitor, list->items[i]);
+		if (err)
+			return fail(r, err) == EXIT_RUN && err != -EINVAL ? EXIT_RUN : EXIT_USAGE;
+	}
+	return 0;
+}
+
+static bool wants_color(int fd)
+{
+	const char *no_color = getenv("NO_COLOR");
+
+	return isatty(fd) && !(no_color && no_color[0]);
+}
+
+static int add_output(struct run *r)
+{
+	const struct run_options *o = &r->options;
+	bool terminal = !o->output && isatty(STDOUT_FILENO);
+	KTALLY_OPTS(ktally_output_opts, out, .path = o->output, .fd = STDOUT_FILENO,
+		    .format = o->format ? o->format : terminal ? "table" : "jsonl",
+		    .color = wants_color(STDOUT_FILENO) && !o->output);
+	int err = ktally_monitor__add_output(r->monitor, &out);
+
+	if (!err)
+		return 0;
+	fail(r, err);
+	return EXIT_RUN;
+}
+
+static int open_monitor(struct run *r)
+{
+	const struct run_options *o = &r->options;
+	KTALLY_OPTS(ktally_monitor_opts, opts, .interval_ns = o->interval_ns, .history = o->history,
+		    .count = o->count, .duration_ns = o->duration_ns, .processes = o->processes,
+		    .no_default_rules = o->no_default_rules,
+		    .max_processes = (uint32_t)o->max_processes, .log = on_log,
+		    .log_ctx = &r->options);
+	int err;
+
+	opts.bpf = o->no_bpf ? KTALLY_BPF_OFF : o->require_bpf ? KTALLY_BPF_REQUIRE : KTALLY_BPF_AUTO;
+	err = ktally_monitor__open(&opts, &r->monitor);
+	if (err) {
+		cli_error("cannot open a monitor: %s", strerror(-err));
+		return EXIT_RUN;
+	}
+	err = add_each(r, &o->rungs, ktally_monitor__force_rung);
+	if (!err)
+		err = add_each(r, &o->rules, ktally_monitor__add_rules_file);
+	if (!err)
+		err = add_each(r, &o->alerts, ktally_monitor__add_rule);
+	if (!err)
+		err = add_output(r);
+	return err ? err : add_targets(r);
+}
+
+/* ---- the loop ---- */
+
+static int block_signals(struct run *r)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	r->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return r->signal_fd < 0 ? -errno : 0;
+}
+
+static int loop(struct run *r)
+{
+	struct pollfd fds[2] = { { .fd = ktally_monitor__fd(r->monitor), .events = POLLIN },
+				 { .fd = r->signal_fd, .events = POLLIN } };
+	int done = 0;
+
+	while (!done) {
+		if (poll(fds, 2, -1) < 0 && errno != EINTR)
+			return -errno;
+		if (fds[1].revents)
+			return ktally_monitor__stop(r->monitor);
+		done = ktally_monitor__dispatch(r->monitor);
+	}
+	return done < 0 ? done : ktally_monitor__stop(r->monitor);
+}
+
+static int command_status(int status)
+{
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+static int status_of(struct run *r)
+{
+	struct ktally_result result = { .sz = sizeof(result) };
+
+	ktally_monitor__result(r->monitor, &result);
+	if (r->options.fail_on_alert && result.alerts_fired)
+		return EXIT_ALERT;
+	if (result.write_failed)
+		return EXIT_RUN;
+	if (result.command_ended)
+		return command_status(result.command_status);
+	return EXIT_OK;
+}
+
+static int run_monitor(struct run *r)
+{
+	int err = block_signals(r);
+
+	if (err) {
+		cli_error("cannot take signals: %s", strerror(-err));
+		return EXIT_RUN;
+	}
+	err = ktally_monitor__begin(r->monitor);
+	if (!err)
+		err = loop(r);
+	return err ? fail(r, err) : status_of(r);
+}
+
+int cli_run(int argc, char **argv)
+{
+	struct run r = { .signal_fd = -1 };
+	int status = run_options_parse(argc, argv, &r.options);
+
+	if (status)
+		return status;
+	if (r.options.help)
+		return cli_help(0, NULL);
+	if (r.options.version)
+		return cli_version(0, NULL);
+	status = open_monitor(&r);
+	if (!status)
+		status = run_monitor(&r);
+	ktally_monitor__close(r.monitor);
+	if (r.signal_fd >= 0)
+		close(r.signal_fd);
+	return status;
+}

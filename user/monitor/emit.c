@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Records to every output, and what becomes of those that could not be written. */
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "base/cgroupfs.h"
+#include "base/clock.h"
+#include "monitor/internal.h"
+#include "targets/command.h"
+
+#define DRAIN_MS 1000 /* a reader that is still slow at the end gets so long */
+
+static void note_write(struct ktally_monitor *m, struct monitor_output *o, int err)
+{
+	if (!err || err == -EAGAIN || err == -ETIMEDOUT)
+		return;
+	if (err == -EPIPE) {
+		m->reader_gone = true;
+		return;
+	}
+	m->write_failed = true;
+	if (!o->failed_before)
+		monitor_log(m, KTALLY_LOG_ERROR,
+			    "cannot write records: %s; free some space: records are dropped whole and "
+			    "counted until writing works again", strerror(-err));
+	o->failed_before = true;
+}
+
+/* The bytes of one record are in m->buf; seq counts only records that got out. */
+static void put(struct ktally_monitor *m, struct monitor_output *o)
+{
+	int err = m->buf.err;
+
+	if (!m->buf.len && !err)
+		return;
+	if (!err)
+		err = output_put(o->out, m->buf.data, m->buf.len);
+	if (err)
+		o->sink.seq--;
+	note_write(m, o, err);
+}
+
+#define EMIT(m, kind, record)                                                                      \
+	do {                                                                                       \
+		size_t emit_i;                                                                     \
+		for (emit_i = 0; emit_i < (m)->output_cnt; emit_i++) {                             \
+			struct monitor_output *emit_o = &(m)->outputs[emit_i];                     \
+			buf_reset(&(m)->buf);                                                      \
+			emit_o->sink.format->kind(&emit_o->sink, &(m)->buf, record);               \
+			put(m, emit_o);                                                            \
+		}                                                                                  \
+	} while (0)
+
+void monitor_emit_snapshot(struct ktally_monitor *m, const struct snapshot *s)
+{
+	EMIT(m, snapshot, s);
+}
+
+void monitor_emit_event(struct ktally_monitor *m, const struct event_record *event)
+{
+	EMIT(m, event, event);
+}
+
+static void keep_alert(struct ktally_monitor *m, const struct alert_record *a)
+{
+	struct kept_alert *k;
+
+	pthread_mutex_lock(&m->lock);
+	k = &m->alerts[(m->alert_first + m->alert_cnt) % MONITOR_ALERTS_MAX];
+	if (m->alert_cnt < MONITOR_ALERTS_MAX)
+		m->alert_cnt++;
+	else
+		m->alert_first = (m->alert_first + 1) % MONITOR_ALERTS_MAX;
+	memset(k, 0, sizeof(*k));
+	snprintf(k->name, sizeof(k->name), "%s", a->alert);
+	snprintf(k->message, sizeof(k->message), "%s", a->message ? a->message : "");
+	k->state = a->state;
+	k->timestamp = a->timestamp;
+	k->value = a->value;
+	k->target = a->target;
+	k->pid = a->pid;
+	m->fired_cnt += a->state == ALERT_FIRING;
+	pthread_mutex_unlock(&m->lock);
+}
+
+void monitor_emit_alert(void *monitor, const struct alert_record *alert)
+{
+	struct ktally_monitor *m = monitor;
+
+	keep_alert(m, alert);
+	EMIT(m, alert, alert);
+}
+
+void monitor_flush(struct ktally_monitor *m)
+{
+	size_t i;
+
+	for (i = 0; i < m->output_cnt; i++)
+		note_write(m, &m->outputs[i], output_flush(m->outputs[i].out));
+}
+
+uint64_t monitor_dropped(const struct ktally_monitor *m)
+{
+	uint64_t dropped = 0;
+	size_t i;
+
+	for (i = 0; i < m->output_cnt; i++)
+		dropped += output_dropped(m->outputs[i].out);
+	return dropped;
+}
+
+/* ---- header ---- */
+
+static void read_line(const char *path, char *line, size_t size)
+{
+	FILE *f = fopen(path, "re");
+
+	line[0] = '\0';
+	if (!f)
+		return;
+	if (!fgets(line, (int)size, f))
+		line[0] = '\0';
+	line[strcspn(line, "\n")] = '\0';
+	fclose(f);
+}
+
+static void describe_ladder(const char *name, const struct ladder *l, struct rung_refusal *refused,
+			    struct instrument_record *ret)
+{
+	size_t i;
+
+	for (i = 0; i < l->refused_cnt; i++) {
+		refused[i].rung = l->refused[i].rung;
+		refused[i].reason = l->refused[i].reason;
+	}
+	*ret = (struct instrument_record){ .name = name, .rung = l->active->name,
+					   .exact = l->active->exact, .refused = refused,
+					   .refused_cnt = l->refused_cnt };
+}
+
+static void describe_target(const struct target *t, struct target_record *ret)
+{
+	static const char *const kinds[] = { "pid", "command", "cgroup", "comm", "all" };
+
+	memset(ret, 0, sizeof(*ret));
+	ret->kind = kinds[t->kind];
+	ret->scope = monitor_scope(t);
+	ret->pid = t->pid;
+	ret->follow = t->follow;
+	ret->glob = t->glob;
+	if (t->kind == TARGET_CGROUP)
+		ret->path = t->cgroup.path;
+	if (t->command)
+		ret->argv = (const char *const *)command_argv(t->command);
+}
+
+static void describe_host(struct ktally_monitor *m, struct header_record *h, struct utsname *uts,
+			  char *boot_id, size_t size)
+{
+	struct cgroup_mounts mounts;
+
+	uname(uts);
+	read_line("/proc/sys/kernel/random/boot_id", boot_id, size);
+	h->host_name = uts->nodename;
+	h->kernel = uts->release;
+	h->arch = uts->machine;
+	h->cpus = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN);
+	h->memory_bytes = m->host_memory_bytes;
+	h->boot_id = boot_id[0] ? boot_id : NULL;
+	if (!cgroup_mounts_read(m->proc_fd, &mounts))
+		h->cgroup_mode = cgroup_mode_names[mounts.mode];
+}
+
+void monitor_emit_header(struct ktally_monitor *m)
+{
+	struct rung_refusal refused[SAMPLER_INSTRUMENTS_MAX + 1][LADDER_RUNGS_MAX];
+	struct instrument_record instruments[SAMPLER_INSTRUMENTS_MAX + 1];
+	struct target_record *targets = calloc(m->targets.cnt, sizeof(*targets));
+	struct rule_record *rules = calloc(rules_count(m->rules) + 1, sizeof(*rules));
+	struct header_record h = { .version = ktally_version() };
+	struct utsname uts;
+	char boot_id[64];
+	size_t i;
+
+	if (!targets || !rules)
+		goto out;
+	h.timestamp = m->tick_time;
+	describe_host(m, &h, &uts, boot_id, sizeof(boot_id));
+	for (i = 0; i < m->targets.cnt; i++)
+		describe_target(&m->targets.list[i], &targets[i]);
+	describe_ladder("targets", &m->targets.ladder, refused[0], &instruments[0]);
+	for (i = 0; i < m->sampler.cnt; i++)
+		describe_ladder(m->sampler.list[i].ops->name, &m->sampler.list[i].ladder,
+				refused[i + 1], &instruments[i + 1]);
+	for (i = 0; i < rules_count(m->rules); i++)
+		rules_describe(m->rules, i, &rules[i]);
+	h.targets = targets;
+	h.target_cnt = m->targets.cnt;
+	h.interval_seconds = (double)m->interval_ns * 1e-9;
+	h.instruments = instruments;
+	h.instrument_cnt = m->sampler.cnt + 1;
+	h.rules = rules;
+	h.rule_cnt = rules_count(m->rules);
+	EMIT(m, header, &h);
+out:
+	free(targets);
+	free(rules);
+}
+
+/* ---- trailer ---- */
+
+static const char *reason_name(enum ktally_end_reason reason)
+{
+	static const char *const names[] = {
+		[KTALLY_END_NONE] = "stopped",	       [KTALLY_END_STOPPED] = "stopped",
+		[KTALLY_END_TARGETS] = "targets_ended", [KTALLY_END_COUNT] = "count",
+		[KTALLY_END_DURATION] = "duration",    [KTALLY_END_READER_GONE] = "reader_gone",
+		[KTALLY_END_FAILED] = "failed",
+	};
+
+	return names[reason];
+}
+
+static void set_overhead(const struct ktally_monitor *m, struct trailer_record *t)
+{
+	double run_seconds = (double)(clock_monotonic_ns() - m->begin_ns) * 1e-9;
+	struct rusage ru;
+
+	getrusage(RUSAGE_SELF, &ru);
+	t->overhead_cpu_seconds = (double)(clock_own_cpu_ns() - m->begin_cpu_ns) * 1e-9;
+	t->overhead_cpu_percent = run_seconds > 0 ? 100 * t->overhead_cpu_seconds / run_seconds : NAN;
+	t->overhead_max_rss_bytes = (uint64_t)ru.ru_maxrss * 1024;
+	t->overhead_bpf_seconds = NAN;
+	t->overhead_bpf_runs = NAN;
+}
+
+static void drain(struct ktally_monitor *m)
+{
+	size_t i;
+
+	for (i = 0; i < m->output_cnt; i++)
+		note_write(m, &m->outputs[i], output_drain(m->outputs[i].out, DRAIN_MS));
+}
+
+/* What waits for a slow reader goes first, so that there is room for the trailer and its counts are the
+ * last word. */
+void monitor_emit_trailer(struct ktally_monitor *m)
+{
+	struct averages *averages = calloc(m->targets.cnt, sizeof(*averages));
+	struct loss_record losses[SAMPLER_INSTRUMENTS_MAX + 2];
+	struct trailer_record t = { .reason = reason_name(m->reason) };
+	size_t i;
+
+	drain(m);
+	t.timestamp = clock_realtime_seconds();
+	losses[0] = (struct loss_record){ "records", monitor_dropped(m) };
+	losses[1] = (struct loss_record){ "targets", targets_lost(&m->targets) };
+	for (i = 0; i < m->sampler.cnt; i++)
+		losses[i + 2] = (struct loss_record){ m->sampler.list[i].ops->name,
+						      sampler_lost(&m->sampler, i) };
+	for (i = 0; i < m->targets.cnt; i++) {
+		if (m->targets.list[i].kind == TARGET_COMMAND && m->targets.list[i].exit_known) {
+			t.target_exit_known = true;
+			t.target_exit = m->targets.list[i].exit_status;
+		}
+		if (averages)
+			averages[i] = m->states[i].run;
+	}
+	t.snapshots = m->snapshot_cnt;
+	t.alerts = m->fired_cnt;
+	t.lost_events = monitor_lost(m);
+	t.losses = losses;
+	t.loss_cnt = m->sampler.cnt + 2;
+	t.averages = averages;
+	t.target_cnt = averages ? m->targets.cnt : 0;
+	set_overhead(m, &t);
+	EMIT(m, trailer, &t);
+	drain(m);
+	free(averages);
+}

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The monitor of include/ktally.h, from the inside: the stages side by side, and what they share. */
+#ifndef KTALLY_MONITOR_INTERNAL_H
+#define KTALLY_MONITOR_INTERNAL_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "base/loop.h"
+#include "ktally.h"
+#include "rules/rules.h"
+#include "sampler/sampler.h"
+#include "sinks/output.h"
+#include "sinks/sink.h"
+#include "snapshot/derive.h"
+#include "snapshot/history.h"
+#include "targets/targets.h"
+
+#define MONITOR_OUTPUTS_MAX   8
+#define MONITOR_CALLBACKS_MAX 16
+#define MONITOR_CUSTOM_MAX    64
+#define MONITOR_ALERTS_MAX    1000
+#define MONITOR_ERROR_LEN     512
+#define MONITOR_MIN_INTERVAL_NS 100000000ULL
+
+/* What outlives a tick of one target. */
+struct target_state {
+	struct group group;
+	struct history history;
+	struct averages run; /* the whole run, for the trailer */
+	char comm[16];
+	bool done;	     /* ended, and its last snapshot is out */
+};
+
+struct monitor_output {
+	struct sink sink;
+	struct output *out;
+	bool failed_before; /* its error has been logged */
+};
+
+struct metrics_callback {
+	ktally_metrics_fn fn;
+	void *ctx;
+	bool failed_before;
+};
+
+struct snapshot_callback {
+	ktally_snapshot_fn fn;
+	void *ctx;
+};
+
+struct kept_alert {
+	char name[64];
+	char message[256];
+	enum alert_state state;
+	double timestamp;
+	double value;
+	uint32_t target;
+	int32_t pid;
+};
+
+struct ktally_monitor {
+	/* configuration */
+	uint64_t interval_ns;
+	size_t history_limit;
+	uint64_t count_limit;
+	uint64_t duration_ns;
+	enum ladder_bpf bpf;
+	bool processes;
+	ktally_log_fn log;
+	void *log_ctx;
+	char *forced[SAMPLER_INSTRUMENTS_MAX + 1]; /* owned rung names */
+	const char *forced_targets;
+	struct monitor_output outputs[MONITOR_OUTPUTS_MAX];
+	size_t output_cnt;
+	struct metrics_callback metrics[MONITOR_CALLBACKS_MAX];
+	size_t metrics_cnt;
+	struct snapshot_callback snapshots[MONITOR_CALLBACKS_MAX];
+	size_t snapshot_cb_cnt;
+
+	/* stages */
+	int proc_fd;
+	struct targets targets;
+	struct sampler sampler;
+	struct rules *rules;
+
+	/* running */
+	struct loop *loop;
+	int tick_fd;
+	int end_fd;
+	int stop_fd; /* eventfd, written by __stop from another thread */
+	int *pid_fds;
+	size_t pid_fd_cnt;
+	bool begun;
+	bool ended;
+	bool threaded;
+	pthread_t thread;
+	uint64_t host_memory_bytes;
+	uint64_t begin_ns;
+	uint64_t begin_cpu_ns;
+	uint64_t last_tick_ns;
+	double tick_time; /* CLOCK_REALTIME of the tick under way */
+	double tick_interval;
+	struct buf buf;
+	struct custom_metric custom[MONITOR_CUSTOM_MAX];
+	size_t custom_cnt;
+
+	/* read from any thread */
+	pthread_mutex_t lock;
+	struct target_state *states; /* one per target */
+	struct kept_alert *alerts;   /* ring of MONITOR_ALERTS_MAX */
+	size_t alert_first;
+	size_t alert_cnt;
+	char error[MONITOR_ERROR_LEN];
+	enum ktally_end_reason reason;
+	uint64_t ticks;
+	uint64_t snapshot_cnt;
+	uint64_t fired_cnt;
+	bool write_failed;
+	bool reader_gone;
+};
+
+/* Keeps the sentence for __last_error; returns err. */
+int monitor_fail(struct ktally_monitor *m, int err, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+void monitor_log(const struct ktally_monitor *m, enum ktally_log_level level, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* tick.c: one tick to its last record. last: the run ends with it. */
+int monitor_baseline(struct ktally_monitor *m);
+int monitor_tick(struct ktally_monitor *m, bool last);
+bool monitor_targets_ended(const struct ktally_monitor *m);
+uint64_t monitor_lost(const struct ktally_monitor *m);
+enum scope monitor_scope(const struct target *target);
+
+/* emit.c: records to every output */
+void monitor_emit_header(struct ktally_monitor *m);
+void monitor_emit_snapshot(struct ktally_monitor *m, const struct snapshot *s);
+void monitor_emit_alert(void *monitor, const struct alert_record *alert);
+void monitor_emit_event(struct ktally_monitor *m, const struct event_record *event);
+void monitor_emit_trailer(struct ktally_monitor *m);
+void monitor_flush(struct ktally_monitor *m);
+uint64_t monitor_dropped(const struct ktally_monitor *m);
+
+#endif

@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* One tick, from the sampler to the last record. */
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "bpf/targets.h"
+#include "monitor/internal.h"
+
+#define FINAL_READS    50 /* after the end: so often, */
+#define FINAL_PAUSE_NS 1000000 /* so far apart, until last switches have arrived */
+
+enum scope monitor_scope(const struct target *target)
+{
+	if (target->kind == TARGET_CGROUP)
+		return SCOPE_CGROUP;
+	if (target->kind == TARGET_COMM || target->kind == TARGET_ALL)
+		return SCOPE_SYSTEM;
+	return target->follow ? SCOPE_TREE : SCOPE_PROCESS;
+}
+
+uint64_t monitor_lost(const struct ktally_monitor *m)
+{
+	uint64_t lost = monitor_dropped(m) + targets_lost(&m->targets);
+	size_t i;
+
+	for (i = 0; i < m->sampler.cnt; i++)
+		lost += sampler_lost(&m->sampler, i);
+	return lost;
+}
+
+bool monitor_targets_ended(const struct ktally_monitor *m)
+{
+	size_t i;
+
+	for (i = 0; i < m->targets.cnt; i++)
+		if (!m->targets.list[i].ended)
+			return false;
+	return true;
+}
+
+/* ---- groups: members into targets ---- */
+
+static void add_members(struct ktally_monitor *m, size_t index)
+{
+	const struct target *target = &m->targets.list[index];
+	struct target_state *state = &m->states[index];
+	struct process *p, *next;
+	bool persists = target->kind != TARGET_PID && target->kind != TARGET_COMMAND;
+
+	group_begin(&state->group, m->sampler.provided, persists);
+	HASH_ITER(hh, m->targets.table.by_id, p, next) {
+		struct group_member member = { &p->now, &p->last, p->born || p->initial,
+					       !process_ended(p) && target_has(target, p) };
+
+		if (!target_had(target, p))
+			continue;
+		group_add(&state->group, &member);
+		if (p->id == target->root_id)
+			memcpy(state->comm, p->comm, sizeof(state->comm));
+	}
+}
+
+/* ---- snapshots ---- */
+
+struct ktally_metrics {
+	struct ktally_monitor *m;
+	size_t target;
+};
+
+size_t ktally_metrics__target(const struct ktally_metrics *metrics)
+{
+	return metrics->target;
+}
+
+int ktally_metrics__set(struct ktally_metrics *metrics, const char *name, double value)
+{
+	struct ktally_monitor *m = metrics->m;
+	struct custom_metric *c;
+
+	if (!name || !name[0] || strlen(name) >= sizeof(c->name))
+		return -EINVAL;
+	if (m->custom_cnt == MONITOR_CUSTOM_MAX)
+		return -ENOSPC;
+	c = &m->custom[m->custom_cnt++];
+	memcpy(c->name, name, strlen(name) + 1);
+	c->value = isfinite(value) ? value : NAN;
+	return 0;
+}
+
+/* A callback that fails loses its own values of this tick and nothing else. */
+static void ask_callbacks(struct ktally_monitor *m, size_t target)
+{
+	struct ktally_metrics metrics = { m, target };
+	size_t i, before;
+	int err;
+
+	m->custom_cnt = 0;
+	for (i = 0; i < m->metrics_cnt; i++) {
+		before = m->custom_cnt;
+		err = m->metrics[i].fn(m->metrics[i].ctx, &metrics);
+		if (!err) {
+			m->metrics[i].failed_before = false;
+			continue;
+		}
+		m->custom_cnt = before;
+		if (!m->metrics[i].failed_before)
+			monitor_log(m, KTALLY_LOG_WARNING, "metric callback %zu failed: %s", i,
+				    strerror(-err));
+		m->metrics[i].failed_before = true;
+	}
+}
+
+static void stamp(const struct ktally_monitor *m, size_t index, struct snapshot *s)
+{
+	memset(s, 0, sizeof(*s));
+	s->timestamp = m->tick_time;
+	s->monotonic_ns = m->last_tick_ns;
+	s->target = (uint32_t)index;
+	s->interval_seconds = m->tick_interval;
+	s->lost_events = monitor_lost(m);
+}
+
+/* Rules first: the snapshot says what fires at its moment. */
+static void judge_and_emit(struct ktally_monitor *m, struct snapshot *s)
+{
+	size_t i;
+
+	rules_eval(m->rules, s, monitor_emit_alert, m);
+	s->firing_cnt = rules_firing(m->rules, s, &s->firing);
+	monitor_emit_snapshot(m, s);
+	for (i = 0; i < m->snapshot_cb_cnt; i++)
+		m->snapshots[i].fn(m->snapshots[i].ctx, (const struct ktally_snapshot *)s);
+	m->snapshot_cnt++;
+}
+
+static void fill_target(struct ktally_monitor *m, size_t index, struct snapshot *s)
+{
+	const struct target *target = &m->targets.list[index];
+	struct target_state *state = &m->states[index];
+
+	stamp(m, index, s);
+	s->scope = monitor_scope(target);
+	s->pid = target->pid;
+	s->start_ticks = PROCESS_ID_TICKS(target->root_id);
+	memcpy(s->comm, state->comm, sizeof(s->comm));
+	s->processes = state->group.processes;
+	snapshot_derive(&state->group.prev, target->kind == TARGET_COMMAND, &state->group.total,
+			m->tick_interval, m->host_memory_bytes, s->v);
+	ask_callbacks(m, index);
+	s->custom = m->custom;
+	s->custom_cnt = m->custom_cnt;
+}
+
+static void keep(struct ktally_monitor *m, size_t index, const struct snapshot *s)
+{
+	pthread_mutex_lock(&m->lock);
+	if (history_push(&m->states[index].history, s))
+		monitor_log(m, KTALLY_LOG_WARNING, "out of memory: history keeps what it has");
+	averages_add(&m->states[index].run, s);
+	pthread_mutex_unlock(&m->lock);
+}
+
+static void emit_target(struct ktally_monitor *m, size_t index)
+{
+	struct target_state *state = &m->states[index];
+	struct snapshot s;
+
+	fill_target(m, index, &s);
+	judge_and_emit(m, &s);
+	keep(m, index, &s);
+	if (!m->targets.list[index].ended)
+		return;
+	rules_forget(m->rules, &s, monitor_emit_alert, m);
+	state->done = true;
+}
+
+static void fill_member(struct ktally_monitor *m, size_t index, const struct process *p,
+			struct snapshot *s)
+{
+	stamp(m, index, s);
+	s->scope = SCOPE_PROCESS;
+	s->member = true;
+	s->pid = p->pid;
+	s->start_ticks = PROCESS_ID_TICKS(p->id);
+	memcpy(s->comm, p->comm, sizeof(s->comm));
+	s->processes = !process_ended(p);
+	snapshot_derive(&p->last, p->born, &p->now, m->tick_interval, m->host_memory_bytes, s->v);
+}
+
+static void emit_members(struct ktally_monitor *m, size_t index)
+{
+	const struct target *target = &m->targets.list[index];
+	struct process *p, *next;
+	struct snapshot s;
+
+	if (!m->processes || target->group == TARGET_NO_GROUP)
+		return;
+	HASH_ITER(hh, m->targets.table.by_id, p, next) {
+		if (!target_had(target, p))
+			continue;
+		fill_member(m, index, p, &s);
+		judge_and_emit(m, &s);
+		if (sampler_final(p) || !target_has(target, p))
+			rules_forget(m->rules, &s, monitor_emit_alert, m);
+	}
+}
+
+/* ---- events ---- */
+
+/* Births and deaths of single processes are told where somebody asked about single processes. */
+static bool tells(const struct ktally_monitor *m, const struct process *p, size_t *ret_target)
+{
+	size_t i;
+
+	for (i = 0; i < m->targets.cnt; i++) {
+		const struct target *t = &m->targets.list[i];
+
+		if (!target_had(t, p))
+			continue;
+		*ret_target = i;
+		if (m->processes || t->kind == TARGET_PID || t->kind == TARGET_COMMAND)
+			return true;
+	}
+	return false;
+}
+
+static void emit_event(struct ktally_monitor *m, const struct process *p, size_t target,
+		       enum event_kind kind)
+{
+	struct event_record e = { .timestamp = m->tick_time, .kind = kind, .pid = p->pid,
+				  .ppid = p->ppid, .start_ticks = PROCESS_ID_TICKS(p->id) };
+
+	e.target = (uint32_t)target;
+	memcpy(e.comm, p->comm, sizeof(e.comm));
+	if (kind == EVENT_PROCESS_EXIT) {
+		e.exit_known = p->exit_known;
+		e.exit_status = p->exit_status;
+		e.totals = &p->now;
+	}
+	monitor_emit_event(m, &e);
+}
+
+static void emit_events(struct ktally_monitor *m)
+{
+	struct process *p, *next;
+	size_t target;
+
+	HASH_ITER(hh, m->targets.table.by_id, p, next) {
+		bool told = p->told, executed = p->execs != p->execs_told;
+
+		p->told = true;
+		p->execs_told = p->execs;
+		if (!tells(m, p, &target))
+			continue;
+		if (!told)
+			emit_event(m, p, target, EVENT_PROCESS_START);
+		if (executed)
+			emit_event(m, p, target, EVENT_PROCESS_EXEC);
+		if (sampler_final(p))
+			emit_event(m, p, target, EVENT_PROCESS_EXIT);
+	}
+}
+
+/* ---- the tick ---- */
+
+static bool all_final(const struct ktally_monitor *m)
+{
+	struct process *p, *next;
+
+	HASH_ITER(hh, m->targets.table.by_id, p, next)
+		if (process_ended(p) && !sampler_final(p))
+			return false;
+	return true;
+}
+
+/* At the end of a run nobody comes back for the last switches of what has just ended. */
+static int read_until_final(struct ktally_monitor *m)
+{
+	struct timespec pause = { .tv_nsec = FINAL_PAUSE_NS };
+	int i, err = sampler_read(&m->sampler);
+
+	for (i = 0; i < FINAL_READS && !err && !all_final(m); i++) {
+		nanosleep(&pause, NULL);
+		err = sampler_read(&m->sampler);
+	}
+	return err;
+}
+
+static void stamp_tick(struct ktally_monitor *m)
+{
+	uint64_t now_ns = m->sampler.env.now_ns;
+
+	m->tick_interval = (double)(now_ns - m->last_tick_ns) * 1e-9;
+	m->last_tick_ns = now_ns;
+	m->tick_time = clock_realtime_seconds();
+}
+
+int monitor_baseline(struct ktally_monitor *m)
+{
+	size_t i;
+	int err;
+
+	err = sampler_read(&m->sampler);
+	if (err)
+		return err;
+	for (i = 0; i < m->targets.cnt; i++)
+		add_members(m, i);
+	emit_events(m);
+	sampler_settle(&m->sampler);
+	return 0;
+}
+
+int monitor_tick(struct ktally_monitor *m, bool last)
+{
+	size_t i;
+	int err;
+
+	err = last ? read_until_final(m) : sampler_read(&m->sampler);
+	stamp_tick(m);
+	if (err)
+		return err;
+	for (i = 0; i < m->targets.cnt; i++)
+		add_members(m, i);
+	emit_events(m);
+	for (i = 0; i < m->targets.cnt; i++) {
+		if (m->states[i].done)
+			continue;
+		emit_target(m, i);
+		emit_members(m, i);
+	}
+	sampler_settle(&m->sampler);
+	m->ticks++;
+	monitor_flush(m);
+	return 0;
+}
