@@ -58,22 +58,33 @@ struct cgroup___old_ancestors {
 	u64 ancestor_ids[];
 } __attribute__((preserve_access_index));
 
-static __always_inline u64 cgroup_ancestor_id(struct cgroup *cgrp, u32 level)
+/* Ids of a cgroup and its ancestors by level. Chosen once, outside of any loop: a compiler that hoists the
+ * offset of the field that this kernel lacks out of its branch makes a program that the kernel refuses. */
+struct cgroup_ancestry {
+	void *slots;   /* u64 ids, or pointers to cgroups */
+	bool pointers;
+};
+
+static __always_inline struct cgroup_ancestry cgroup_ancestry(struct cgroup *cgrp)
 {
 	struct cgroup___old_ancestors *old = (void *)cgrp;
-	struct cgroup *ancestor = NULL;
-	u64 id = 0;
+	struct cgroup_ancestry a = {};
 
 	if (bpf_core_field_exists(cgrp->ancestors)) {
-		bpf_probe_read_kernel(&ancestor, sizeof(ancestor),
-				      (void *)cgrp + bpf_core_field_offset(cgrp->ancestors) +
-					      level * sizeof(ancestor));
-		return BPF_CORE_READ(ancestor, kn, id);
+		a.slots = (void *)cgrp + bpf_core_field_offset(cgrp->ancestors);
+		a.pointers = true;
+	} else {
+		a.slots = (void *)cgrp + bpf_core_field_offset(old->ancestor_ids);
 	}
-	bpf_probe_read_kernel(&id, sizeof(id),
-			      (void *)cgrp + bpf_core_field_offset(old->ancestor_ids) +
-				      level * sizeof(id));
-	return id;
+	return a;
+}
+
+static __always_inline u64 cgroup_ancestor_id(const struct cgroup_ancestry *a, u32 level)
+{
+	u64 slot = 0;
+
+	bpf_probe_read_kernel(&slot, sizeof(slot), a->slots + level * sizeof(slot));
+	return a->pointers ? BPF_CORE_READ((struct cgroup *)slot, kn, id) : slot;
 }
 
 /* The bitmap of a table with up to this many words is read; above, the level is unknown here and the

@@ -62,6 +62,7 @@ static __always_inline u64 groups_of_cgroup_id(u64 id)
 
 static __always_inline u64 groups_by_cgroup(struct task_struct *task)
 {
+	struct cgroup_ancestry ancestry;
 	struct cgroup *cgrp;
 	u64 groups = 0;
 	int level, i;
@@ -70,12 +71,28 @@ static __always_inline u64 groups_by_cgroup(struct task_struct *task)
 		return 0;
 	cgrp = BPF_CORE_READ(task, cgroups, dfl_cgrp);
 	level = BPF_CORE_READ(cgrp, level);
+	ancestry = cgroup_ancestry(cgrp);
 	for (i = 0; i < CGROUP_DEPTH_MAX; i++) {
 		if (i > level)
 			break;
-		groups |= groups_of_cgroup_id(cgroup_ancestor_id(cgrp, i));
+		groups |= groups_of_cgroup_id(cgroup_ancestor_id(&ancestry, i));
 	}
 	return groups;
+}
+
+/* Of a process with one thread, which is what changes its name or executes. */
+static __always_inline void set_base(struct member *m, struct task_struct *task)
+{
+	struct signal_struct *signal = task->signal;
+
+	if (signal->nr_threads != 1)
+		return;
+	m->flags |= MEMBER_JOINED;
+	m->base.utime_ns = signal->utime + task->utime;
+	m->base.stime_ns = signal->stime + task->stime;
+	m->base.runtime_ns = signal->sum_sched_runtime + task->se.sum_exec_runtime;
+	m->base.voluntary = signal->nvcsw + task->nvcsw;
+	m->base.involuntary = signal->nivcsw + task->nivcsw;
 }
 
 static __always_inline void watch(struct task_struct *task, u64 groups, u32 flags, u32 ppid)
@@ -87,6 +104,8 @@ static __always_inline void watch(struct task_struct *task, u64 groups, u32 flag
 	m.groups = groups;
 	m.flags = flags;
 	m.ppid = ppid;
+	if (!(flags & MEMBER_BORN))
+		set_base(&m, task);
 	bpf_probe_read_kernel_str(m.comm, sizeof(m.comm), task->group_leader->comm);
 	if (bpf_map_update_elem(&members, &id, &m, BPF_ANY))
 		__sync_fetch_and_add(&members_lost, 1);

@@ -26,7 +26,16 @@
 enum member_flag {
 	MEMBER_BORN = 1,    /* born, or first executed, under watch: all its counts started at 0 */
 	MEMBER_EXITED = 2,  /* exit_status is valid */
-	MEMBER_SPARE = 4,   /* user side: inserted by a scan, not seen by the kernel side yet */
+	MEMBER_JOINED = 4,  /* lived before and came in alone, with one thread: base is valid */
+};
+
+/* What a process had used before it joined. */
+struct member_base {
+	__u64 utime_ns;
+	__u64 stime_ns;
+	__u64 runtime_ns;
+	__u64 voluntary;
+	__u64 involuntary;
 };
 
 /* Value of the map `members`, key PROCESS_ID. */
@@ -37,6 +46,7 @@ struct member {
 	__s32 exit_status; /* as from waitpid(2) */
 	__u32 ppid;
 	char comm[16];
+	struct member_base base;
 };
 
 #define CGROUP_DEPTH_MAX 32 /* levels looked at above a process's cgroup */

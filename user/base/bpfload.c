@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -25,15 +26,18 @@ static _Thread_local struct log_hook log_hook;
 
 static int on_libbpf(enum libbpf_print_level level, const char *fmt, va_list args)
 {
-	char line[512];
+	char *text, *rest, *line;
 
 	if (!log_hook.fn)
 		return log_hook.before ? log_hook.before(level, fmt, args) : 0;
-	if (level == LIBBPF_DEBUG)
+	if (level == LIBBPF_DEBUG || vasprintf(&text, fmt, args) < 0)
 		return 0;
-	vsnprintf(line, sizeof(line), fmt, args);
-	line[strcspn(line, "\n")] = '\0';
-	log_hook.fn(log_hook.ctx, line);
+	rest = text;
+	/* libbpf takes every EPERM for a want of locked memory, and advises to raise it. */
+	while ((line = strsep(&rest, "\n")))
+		if (line[0] && !strstr(line, "ulimit -l"))
+			log_hook.fn(log_hook.ctx, line);
+	free(text);
 	return 0;
 }
 
@@ -153,6 +157,44 @@ int bpfload_attach_multi(const struct bpf_object *obj, const char *program, cons
 	if (!link)
 		return refuse(reason, symbols[0], prog ? -errno : -ENOENT);
 	*ret = link;
+	return 0;
+}
+
+/* r0 = 0; exit */
+static const struct bpf_insn return_zero[] = {
+	{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
+	{ .code = BPF_JMP | BPF_EXIT },
+};
+
+/* BTF type 1 is no function, so a kernel that allows fentry says EINVAL, one that forbids it EPERM. */
+int bpfload_try_fentry(char *reason)
+{
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_TRACE_FENTRY,
+		    .attach_btf_id = 1);
+	int fd = bpf_prog_load(BPF_PROG_TYPE_TRACING, NULL, "GPL", return_zero, 2, &opts);
+
+	if (fd >= 0)
+		close(fd);
+	return fd == -EPERM ? refuse(reason, "fentry", fd) : 0;
+}
+
+int bpfload_try_kprobe_multi(char *reason)
+{
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_TRACE_KPROBE_MULTI);
+	LIBBPF_OPTS(bpf_link_create_opts, link);
+	const char *symbol = "fd_install";
+	int link_fd, fd;
+
+	fd = bpf_prog_load(BPF_PROG_TYPE_KPROBE, NULL, "GPL", return_zero, 2, &opts);
+	if (fd < 0)
+		return refuse(reason, "kprobe.multi", fd);
+	link.kprobe_multi.syms = &symbol;
+	link.kprobe_multi.cnt = 1;
+	link_fd = bpf_link_create(fd, 0, BPF_TRACE_KPROBE_MULTI, &link);
+	close(fd);
+	if (link_fd < 0)
+		return refuse(reason, "kprobe.multi", link_fd);
+	close(link_fd);
 	return 0;
 }
 

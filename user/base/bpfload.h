@@ -42,6 +42,11 @@ uint64_t bpfload_misses(const struct bpf_object *obj);
 int bpfload_attach_multi(const struct bpf_object *obj, const char *program, const char *const *symbols,
 			 int retprobe, struct bpf_link **ret, char *reason);
 
+/* Would the kernel take such a program at all? A load or attach of the smallest one, which spares the
+ * real object's when the answer is no. 0, or -errno with a sentence in reason. */
+int bpfload_try_fentry(char *reason);
+int bpfload_try_kprobe_multi(char *reason);
+
 /* Hands the shared table to an object that is open and not yet loaded. mask: its rodata variable. */
 int bpfload_share(const struct bpf_shared *shared, struct bpf_map *watched, uint32_t *mask,
 		  char *reason);

@@ -7,13 +7,15 @@
 #ifndef KTALLY_BASE_METRICS_H
 #define KTALLY_BASE_METRICS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* RAW_COUNTER only grows, and a target keeps what its dead members counted; RAW_BALANCE is kept likewise
- * and may go either way; RAW_GAUGE is summed over live members; RAW_OWN belongs to one process and is
- * unknown for a target of several. */
-enum raw_kind { RAW_COUNTER, RAW_BALANCE, RAW_GAUGE, RAW_OWN };
+/* RAW_COUNTER only grows, from 0 when a process comes under watch, and a target keeps what its dead
+ * members counted; RAW_LIFETIME likewise, but from 0 when the process started; RAW_BALANCE is kept like
+ * a counter and may go either way; RAW_GAUGE is summed over live members; RAW_OWN belongs to one process
+ * and is unknown for a target of several. */
+enum raw_kind { RAW_COUNTER, RAW_LIFETIME, RAW_BALANCE, RAW_GAUGE, RAW_OWN };
 
 #define RAW_UNKNOWN INT64_MIN
 
@@ -65,6 +67,8 @@ extern const enum raw_kind raw_kinds[RAW_COUNT];
 
 /* METRIC_COUNT when there is none of this name. */
 size_t metric_find(const char *name);
+/* Does a target keep what its ended members counted? */
+bool raw_is_kept(int raw);
 /* Sets every value to RAW_UNKNOWN. */
 void raw_row_clear(struct raw_row *row);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Running: attach, an absolute schedule, the ends of targets, the trailer. */
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -168,7 +169,8 @@ static int open_ladders(struct ktally_monitor *m)
 	if (err)
 		return monitor_fail(m, err, "instrument %s cannot be opened: %s", failed, strerror(-err));
 	warn_degraded(m, "targets", &m->targets.ladder);
-	for (i = 0; i < m->sampler.cnt; i++)
+	/* Targets outside the kernel take every instrument along: said once. */
+	for (i = 0; i < m->sampler.cnt && m->targets.ladder.active->bpf; i++)
 		warn_degraded(m, m->sampler.list[i].ops->name, &m->sampler.list[i].ladder);
 	return 0;
 }
@@ -254,7 +256,8 @@ static int check_plain_targets(struct ktally_monitor *m)
 /* A refused rung is told in our words; libbpf's are for whoever asks for everything. */
 static void on_libbpf(void *ctx, const char *message)
 {
-	monitor_log(ctx, KTALLY_LOG_DEBUG, "%s", message);
+	if (!strstr(message, "ulimit -l")) /* a guess of libbpf's that has misled many */
+		monitor_log(ctx, KTALLY_LOG_DEBUG, "%s", message);
 }
 
 static int begin(struct ktally_monitor *m)
@@ -267,6 +270,7 @@ static int begin(struct ktally_monitor *m)
 	bpfload_log_begin(on_libbpf, m);
 	err = open_ladders(m);
 	bpfload_log_end();
+	malloc_trim(0); /* the kernel's type information, megabytes of it, is not needed any more */
 	if (err)
 		return err;
 	err = alloc_run(m);

@@ -145,8 +145,11 @@ static bool worth_another(int err)
 
 static int open_multi(void *self, char *reason)
 {
-	int err = try_multi(self, flush_symbols, reason);
+	int err = bpfload_try_kprobe_multi(reason);
 
+	if (err)
+		return err;
+	err = try_multi(self, flush_symbols, reason);
 	return worth_another(err) ? try_multi(self, close_symbols, reason) : err;
 }
 
@@ -169,8 +172,11 @@ static int open_fentry(void *self, char *reason)
 					     "fd_sys_exit_failed", "fd_fork", "fd_exec", "fd_exit", NULL };
 	static const char *const close[] = { "fd_entry_install", "fd_entry_dup2", "fd_entry_close",
 					     "fd_sys_exit_failed", "fd_fork", "fd_exec", "fd_exit", NULL };
-	int err = try_with_selftest(self, flush, FD_SEES_ALL, reason);
+	int err = bpfload_try_fentry(reason);
 
+	if (err)
+		return err;
+	err = try_with_selftest(self, flush, FD_SEES_ALL, reason);
 	return worth_another(err) ? try_with_selftest(self, close, FD_SEES_ALL, reason) : err;
 }
 

@@ -191,20 +191,30 @@ static void trial_end(struct trial *t)
 		waitpid(t->pid, NULL, 0);
 }
 
-static int judge(const struct work *w, const struct fd_process *seen, enum fd_sight sight, char *reason)
+static struct work counted(int map_fd, uint64_t id)
 {
-	uint64_t opens = w->opens - (sight == FD_SEES_ALL ? 0 : w->unseen_opens);
-	uint64_t failed = 0;
+	struct fd_process p = { 0 };
+	struct work w = { 0 };
 	int i;
 
+	bpf_map_lookup_elem(map_fd, &id, &p);
+	w.opens = p.opens;
+	w.closes = p.closes;
 	for (i = 0; i < FD_ERROR_CNT; i++)
-		failed += seen->errors[i];
-	if (seen->opens == opens && seen->closes == w->closes && failed == w->failed)
+		w.failed += p.errors[i];
+	return w;
+}
+
+static int judge(const struct work *w, const struct work *seen, enum fd_sight sight, char *reason)
+{
+	uint64_t opens = w->opens - (sight == FD_SEES_ALL ? 0 : w->unseen_opens);
+
+	if (seen->opens == opens && seen->closes == w->closes && seen->failed == w->failed)
 		return 0;
 	snprintf(reason, LADDER_REASON_LEN,
 		 "self-test: counted %llu opens, %llu closes, %llu failed where there were %llu, %llu, %llu",
 		 (unsigned long long)seen->opens, (unsigned long long)seen->closes,
-		 (unsigned long long)failed, (unsigned long long)opens, (unsigned long long)w->closes,
+		 (unsigned long long)seen->failed, (unsigned long long)opens, (unsigned long long)w->closes,
 		 (unsigned long long)w->failed);
 	return -EBADE;
 }
@@ -213,21 +223,25 @@ static int observe(struct trial *t, const struct bpf_shared *shared, int map_fd,
 		   char *reason)
 {
 	uint8_t *byte = &shared->watched[(uint32_t)t->pid & shared->watched_mask];
-	struct fd_process seen = { 0 };
-	struct work w = { 0 };
+	struct work w = { 0 }, before, seen;
+	uint8_t was_watched;
 	char ready;
 	int err;
 
 	if (read(t->report[0], &ready, 1) != 1)
 		ready = 0; /* the next read fails too */
-	__atomic_store_n(byte, 1, __ATOMIC_SEQ_CST);
+	was_watched = __atomic_exchange_n(byte, 1, __ATOMIC_SEQ_CST); /* if everybody is */
+	before = counted(map_fd, t->id);
 	if (write(t->gate[1], "g", 1) != 1 || read(t->report[0], &w, sizeof(w)) != sizeof(w) || !w.opens) {
 		snprintf(reason, LADDER_REASON_LEN, "self-test: its child could not do its work");
 		return -EBADE;
 	}
-	bpf_map_lookup_elem(map_fd, &t->id, &seen);
+	seen = counted(map_fd, t->id);
+	seen.opens -= before.opens;
+	seen.closes -= before.closes;
+	seen.failed -= before.failed;
 	err = judge(&w, &seen, sight, reason);
-	__atomic_store_n(byte, 0, __ATOMIC_SEQ_CST);
+	__atomic_store_n(byte, was_watched, __ATOMIC_SEQ_CST);
 	return err;
 }
 

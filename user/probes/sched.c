@@ -169,6 +169,14 @@ static int open_proc(void *self, char *reason)
 	return 0;
 }
 
+/* These clocks run from the process's start; what a joiner had used before is not its target's. */
+static void set_clock(struct process *p, enum raw_id id, uint64_t ns)
+{
+	p->now.v[id] = (int64_t)ns;
+	if (p->last.v[id] == RAW_UNKNOWN && !p->born)
+		p->last.v[id] = (int64_t)ns;
+}
+
 static void read_process(struct process *p, int proc_fd)
 {
 	uint64_t oncpu_ns, runqueue_ns;
@@ -182,9 +190,9 @@ static void read_process(struct process *p, int proc_fd)
 		raw_max(&p->now, RAW_INVOLUNTARY, sw.involuntary);
 	}
 	if (!proc_cpu_ns(p->pid, &oncpu_ns))
-		p->now.v[RAW_ONCPU_NS] = oncpu_ns;
+		set_clock(p, RAW_ONCPU_NS, oncpu_ns);
 	if (!proc_read_schedstat(fd, &oncpu_ns, &runqueue_ns))
-		p->now.v[RAW_RUNQUEUE_NS] = runqueue_ns;
+		set_clock(p, RAW_RUNQUEUE_NS, runqueue_ns);
 }
 
 static int read_proc(void *self)

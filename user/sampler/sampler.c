@@ -117,10 +117,10 @@ static void reconcile(struct process *p)
 	int i;
 
 	for (i = 0; i < RAW_COUNT; i++) {
-		if (raw_kinds[i] != RAW_COUNTER && raw_kinds[i] != RAW_BALANCE)
+		if (!raw_is_kept(i))
 			continue;
 		if (p->now.v[i] == RAW_UNKNOWN ||
-		    (raw_kinds[i] == RAW_COUNTER && p->now.v[i] < p->last.v[i]))
+		    (raw_kinds[i] != RAW_BALANCE && p->now.v[i] < p->last.v[i]))
 			p->now.v[i] = p->last.v[i];
 	}
 }

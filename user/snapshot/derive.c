@@ -32,7 +32,7 @@ static double raw_delta(const struct raw_row *prev, bool prev_zero, const struct
 		if (ids[i] == RAW_NONE)
 			continue;
 		before = prev->v[ids[i]];
-		if (before == RAW_UNKNOWN && prev_zero)
+		if (before == RAW_UNKNOWN && (prev_zero || raw_kinds[ids[i]] == RAW_COUNTER))
 			before = 0;
 		change.v[ids[i]] = before == RAW_UNKNOWN || now->v[ids[i]] == RAW_UNKNOWN ?
 					   RAW_UNKNOWN : now->v[ids[i]] - before;
@@ -61,11 +61,6 @@ void snapshot_derive(const struct raw_row *prev, bool prev_zero, const struct ra
 	}
 }
 
-static bool is_kept(int raw)
-{
-	return raw_kinds[raw] == RAW_COUNTER || raw_kinds[raw] == RAW_BALANCE;
-}
-
 void group_init(struct group *g)
 {
 	memset(g, 0, sizeof(*g));
@@ -80,22 +75,22 @@ void group_begin(struct group *g, uint64_t provided, bool keep_gauges)
 	g->prev = g->total;
 	g->processes = 0;
 	for (i = 0; i < RAW_COUNT; i++) {
-		bool zero = provided & (1ULL << i) && (is_kept(i) || keep_gauges);
+		bool zero = provided & (1ULL << i) && (raw_is_kept(i) || keep_gauges);
 
-		if (!is_kept(i) || g->total.v[i] == RAW_UNKNOWN)
+		if (!raw_is_kept(i) || g->total.v[i] == RAW_UNKNOWN)
 			g->total.v[i] = zero && raw_kinds[i] != RAW_OWN ? 0 : RAW_UNKNOWN;
 	}
 }
 
 static int64_t contribution(const struct group_member *m, int raw)
 {
-	if (!is_kept(raw))
+	if (!raw_is_kept(raw))
 		return m->alive ? m->now->v[raw] : RAW_UNKNOWN;
 	if (m->now->v[raw] == RAW_UNKNOWN)
 		return RAW_UNKNOWN;
 	if (m->last->v[raw] != RAW_UNKNOWN)
 		return m->now->v[raw] - m->last->v[raw];
-	return m->counts_history ? m->now->v[raw] : 0;
+	return m->counts_history || raw_kinds[raw] != RAW_LIFETIME ? m->now->v[raw] : 0;
 }
 
 void group_add(struct group *g, const struct group_member *m)

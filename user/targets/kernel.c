@@ -12,6 +12,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "base/namespaces.h"
 #include "base/procfs.h"
 #include "bpf/targets.h"
 #include "targets.skel.h"
@@ -133,11 +134,14 @@ static int start(struct targets *t, struct targets_kernel *k, char *reason)
 
 int targets_kernel_open(struct targets *t, char *reason)
 {
-	struct targets_kernel *k = calloc(1, sizeof(*k));
-	int err = -ENOMEM;
+	int err = namespaces_join(t->proc_fd, reason, LADDER_REASON_LEN);
+	struct targets_kernel *k;
 
-	if (!k)
+	if (err)
 		return err;
+	k = calloc(1, sizeof(*k));
+	if (!k)
+		return -ENOMEM;
 	t->kernel = k;
 	k->skel = targets_bpf__open();
 	if (!k->skel) {
@@ -191,6 +195,19 @@ int targets_kernel_insert(struct targets *t, const struct process *p)
 	return 0;
 }
 
+/* As if the last tick had been the moment at which it joined: what it did since is its target's. */
+static void set_base(struct process *p, const struct member_base *base)
+{
+	uint64_t sampled = base->utime_ns + base->stime_ns;
+	double share = sampled ? (double)base->stime_ns / (double)sampled : 0;
+
+	p->last.v[RAW_CPU_NS] = (int64_t)base->runtime_ns;
+	p->last.v[RAW_CPU_SYSTEM_NS] = (int64_t)((double)base->runtime_ns * share);
+	p->last.v[RAW_CPU_USER_NS] = p->last.v[RAW_CPU_NS] - p->last.v[RAW_CPU_SYSTEM_NS];
+	p->last.v[RAW_VOLUNTARY] = (int64_t)base->voluntary;
+	p->last.v[RAW_INVOLUNTARY] = (int64_t)base->involuntary;
+}
+
 static int mirror(struct targets *t, uint64_t id, const struct member *m)
 {
 	struct process *p = process_find(&t->table, id);
@@ -200,6 +217,8 @@ static int mirror(struct targets *t, uint64_t id, const struct member *m)
 		if (!p)
 			return -ENOMEM;
 		p->born = m->flags & MEMBER_BORN;
+		if (m->flags & MEMBER_JOINED)
+			set_base(p, &m->base);
 		p->ppid = m->ppid;
 	}
 	p->groups = m->groups;
