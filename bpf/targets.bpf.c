@@ -80,14 +80,14 @@ static __always_inline u64 groups_by_cgroup(struct task_struct *task)
 	return groups;
 }
 
-/* Of a process with one thread, which is what changes its name or executes. */
+/* Of a process with one thread, which is what is born, executes or changes its name. */
 static __always_inline void set_base(struct member *m, struct task_struct *task)
 {
 	struct signal_struct *signal = task->signal;
 
 	if (signal->nr_threads != 1)
 		return;
-	m->flags |= MEMBER_JOINED;
+	m->flags |= MEMBER_BASE;
 	m->base.utime_ns = signal->utime + task->utime;
 	m->base.stime_ns = signal->stime + task->stime;
 	m->base.runtime_ns = signal->sum_sched_runtime + task->se.sum_exec_runtime;
@@ -104,8 +104,7 @@ static __always_inline void watch(struct task_struct *task, u64 groups, u32 flag
 	m.groups = groups;
 	m.flags = flags;
 	m.ppid = ppid;
-	if (!(flags & MEMBER_BORN))
-		set_base(&m, task);
+	set_base(&m, task);
 	bpf_probe_read_kernel_str(m.comm, sizeof(m.comm), task->group_leader->comm);
 	if (bpf_map_update_elem(&members, &id, &m, BPF_ANY))
 		__sync_fetch_and_add(&members_lost, 1);

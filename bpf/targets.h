@@ -26,10 +26,10 @@
 enum member_flag {
 	MEMBER_BORN = 1,    /* born, or first executed, under watch: all its counts started at 0 */
 	MEMBER_EXITED = 2,  /* exit_status is valid */
-	MEMBER_JOINED = 4,  /* lived before and came in alone, with one thread: base is valid */
+	MEMBER_BASE = 4,    /* base is valid: it had one thread when it came in */
 };
 
-/* What a process had used before it joined. */
+/* What a process had used before it came under watch; of a newborn nothing. */
 struct member_base {
 	__u64 utime_ns;
 	__u64 stime_ns;

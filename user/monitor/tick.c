@@ -53,7 +53,7 @@ static void add_members(struct ktally_monitor *m, size_t index)
 
 	group_begin(&state->group, m->sampler.provided, persists);
 	HASH_ITER(hh, m->targets.table.by_id, p, next) {
-		struct group_member member = { &p->now, &p->last, p->born || p->initial,
+		struct group_member member = { &p->now, &p->last, &p->first, p->born || p->initial,
 					       !process_ended(p) && target_has(target, p) };
 
 		if (!target_had(target, p))
@@ -181,6 +181,8 @@ static void emit_target(struct ktally_monitor *m, size_t index)
 static void fill_member(struct ktally_monitor *m, size_t index, const struct process *p,
 			struct snapshot *s)
 {
+	struct raw_row before;
+
 	stamp(m, index, s);
 	s->scope = SCOPE_PROCESS;
 	s->member = true;
@@ -188,7 +190,8 @@ static void fill_member(struct ktally_monitor *m, size_t index, const struct pro
 	s->start_ticks = PROCESS_ID_TICKS(p->id);
 	memcpy(s->comm, p->comm, sizeof(s->comm));
 	s->processes = !process_ended(p);
-	snapshot_derive(&p->last, p->born, &p->now, m->tick_interval, m->host_memory_bytes, s->v);
+	process_before(p, &before);
+	snapshot_derive(&before, p->born, &p->now, m->tick_interval, m->host_memory_bytes, s->v);
 }
 
 static void emit_members(struct ktally_monitor *m, size_t index)
@@ -252,6 +255,8 @@ static void emit_events(struct ktally_monitor *m)
 	HASH_ITER(hh, m->targets.table.by_id, p, next) {
 		bool told = p->told, executed = p->execs != p->execs_told;
 
+		if (p->held)
+			continue;
 		p->told = true;
 		p->execs_told = p->execs;
 		if (!tells(m, p, &target))

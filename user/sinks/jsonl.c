@@ -227,10 +227,8 @@ static void jsonl_alert(struct sink *s, struct buf *out, const struct alert_reco
 /* What a process had counted when it ended: the numbers that are kept beyond it. */
 static bool has_total(const struct metric *m)
 {
-	enum raw_kind kind = raw_kinds[m->a];
-
 	return (m->derive == DERIVE_VALUE || m->derive == DERIVE_DELTA) &&
-	       (kind == RAW_COUNTER || kind == RAW_BALANCE);
+	       raw_is_kept(m->a);
 }
 
 static double total_value(const struct raw_row *row, const struct metric *m)

@@ -82,15 +82,29 @@ void group_begin(struct group *g, uint64_t provided, bool keep_gauges)
 	}
 }
 
-static int64_t contribution(const struct group_member *m, int raw)
+/* What a member adds to its target since the last tick. A member that is new and whose history counts
+ * brings it along, but it is not this interval's: *ret_before of it goes into the tick before. */
+static int64_t contribution(const struct group_member *m, int raw, int64_t *ret_before)
 {
+	int64_t now = m->now->v[raw], first = m->first->v[raw];
+
+	*ret_before = 0;
 	if (!raw_is_kept(raw))
-		return m->alive ? m->now->v[raw] : RAW_UNKNOWN;
-	if (m->now->v[raw] == RAW_UNKNOWN)
+		return m->alive ? now : RAW_UNKNOWN;
+	if (now == RAW_UNKNOWN)
 		return RAW_UNKNOWN;
 	if (m->last->v[raw] != RAW_UNKNOWN)
-		return m->now->v[raw] - m->last->v[raw];
-	return m->counts_history || raw_kinds[raw] != RAW_LIFETIME ? m->now->v[raw] : 0;
+		return now - m->last->v[raw];
+	if (m->counts_history || raw_kinds[raw] != RAW_LIFETIME) {
+		*ret_before = first == RAW_UNKNOWN ? 0 : first;
+		return now;
+	}
+	return first == RAW_UNKNOWN ? 0 : now - first;
+}
+
+static void add(int64_t *sum, int64_t more)
+{
+	*sum = *sum == RAW_UNKNOWN ? more : *sum + more;
 }
 
 void group_add(struct group *g, const struct group_member *m)
@@ -99,11 +113,13 @@ void group_add(struct group *g, const struct group_member *m)
 
 	g->processes += m->alive;
 	for (i = 0; i < RAW_COUNT; i++) {
-		int64_t more = contribution(m, i);
+		int64_t before, more = contribution(m, i, &before);
 
 		if (more == RAW_UNKNOWN)
 			continue;
-		g->total.v[i] = g->total.v[i] == RAW_UNKNOWN ? more : g->total.v[i] + more;
+		add(&g->total.v[i], more);
+		if (before)
+			add(&g->prev.v[i], before);
 	}
 	for (i = 0; i < RAW_COUNT && g->processes > 1; i++)
 		if (raw_kinds[i] == RAW_OWN)

@@ -195,17 +195,16 @@ int targets_kernel_insert(struct targets *t, const struct process *p)
 	return 0;
 }
 
-/* As if the last tick had been the moment at which it joined: what it did since is its target's. */
 static void set_base(struct process *p, const struct member_base *base)
 {
 	uint64_t sampled = base->utime_ns + base->stime_ns;
 	double share = sampled ? (double)base->stime_ns / (double)sampled : 0;
 
-	p->last.v[RAW_CPU_NS] = (int64_t)base->runtime_ns;
-	p->last.v[RAW_CPU_SYSTEM_NS] = (int64_t)((double)base->runtime_ns * share);
-	p->last.v[RAW_CPU_USER_NS] = p->last.v[RAW_CPU_NS] - p->last.v[RAW_CPU_SYSTEM_NS];
-	p->last.v[RAW_VOLUNTARY] = (int64_t)base->voluntary;
-	p->last.v[RAW_INVOLUNTARY] = (int64_t)base->involuntary;
+	p->first.v[RAW_CPU_NS] = (int64_t)base->runtime_ns;
+	p->first.v[RAW_CPU_SYSTEM_NS] = (int64_t)((double)base->runtime_ns * share);
+	p->first.v[RAW_CPU_USER_NS] = p->first.v[RAW_CPU_NS] - p->first.v[RAW_CPU_SYSTEM_NS];
+	p->first.v[RAW_VOLUNTARY] = (int64_t)base->voluntary;
+	p->first.v[RAW_INVOLUNTARY] = (int64_t)base->involuntary;
 }
 
 static int mirror(struct targets *t, uint64_t id, const struct member *m)
@@ -217,10 +216,10 @@ static int mirror(struct targets *t, uint64_t id, const struct member *m)
 		if (!p)
 			return -ENOMEM;
 		p->born = m->flags & MEMBER_BORN;
-		if (m->flags & MEMBER_JOINED)
-			set_base(p, &m->base);
 		p->ppid = m->ppid;
 	}
+	if (m->flags & MEMBER_BASE && p->first.v[RAW_CPU_NS] == RAW_UNKNOWN)
+		set_base(p, &m->base);
 	p->groups = m->groups;
 	p->execs = m->execs;
 	memcpy(p->comm, m->comm, sizeof(p->comm));

@@ -29,6 +29,7 @@ struct process *process_add(struct process_table *t, uint64_t id)
 	p->fd_base = RAW_UNKNOWN;
 	raw_row_clear(&p->now);
 	raw_row_clear(&p->last);
+	raw_row_clear(&p->first);
 	HASH_ADD(hh, t->by_id, id, sizeof(p->id), p);
 	return p;
 }
@@ -81,4 +82,12 @@ bool process_there(struct process *p, int proc_fd)
 bool process_ended(const struct process *p)
 {
 	return p->exited || p->gone;
+}
+
+void process_before(const struct process *p, struct raw_row *ret)
+{
+	int i;
+
+	for (i = 0; i < RAW_COUNT; i++)
+		ret->v[i] = p->last.v[i] == RAW_UNKNOWN ? p->first.v[i] : p->last.v[i];
 }

@@ -25,6 +25,7 @@ struct process {
 	bool plain;	   /* target of its own, by PID */
 	bool born;	   /* under watch: its counts started at 0 */
 	bool initial;	   /* was there when ktally attached */
+	bool held;	   /* a command at its gate */
 	bool told;	   /* its start is in the stream, or it was there before */
 	bool exited;	   /* the kernel said so */
 	bool gone;	   /* a reader found it missing */
@@ -39,6 +40,7 @@ struct process {
 	int64_t fd_base;   /* open descriptors when its counting began; RAW_UNKNOWN: not yet known */
 	struct raw_row now;
 	struct raw_row last; /* what was known at the tick before */
+	struct raw_row first; /* what is known of the moment at which it came under watch */
 	UT_hash_handle hh;
 };
 
@@ -56,5 +58,7 @@ int process_dir(struct process *p, int proc_fd);
 /* Is it still in /proc, as itself? */
 bool process_there(struct process *p, int proc_fd);
 bool process_ended(const struct process *p);
+/* As it stood when this interval began: at the last tick, or when it came under watch. */
+void process_before(const struct process *p, struct raw_row *ret);
 
 #endif

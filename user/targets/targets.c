@@ -148,6 +148,7 @@ int targets_open(struct targets *t, const struct ladder_wish *wish)
 		p->initial = ran_before(t, p) && !p->born;
 		p->born |= !ran_before(t, p);
 		p->told = p->initial;
+		p->held = !ran_before(t, p);
 	}
 	t->scans = 1;
 	return err;
@@ -214,12 +215,16 @@ void targets_forget(struct targets *t, struct process *p)
 
 int targets_release(struct targets *t, char *error)
 {
+	struct process *p;
 	size_t i;
 	int err;
 
 	for (i = 0; i < t->cnt; i++) {
 		if (!t->list[i].command)
 			continue;
+		p = process_find(&t->table, t->list[i].root_id);
+		if (p)
+			p->held = false;
 		err = command_release(t->list[i].command);
 		if (!err)
 			continue;
