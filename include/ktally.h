@@ -195,6 +195,7 @@ struct ktally_result {
 	int command_started; /* a command target was released from its gate */
 	int command_ended;   /* and has ended */
 	int command_status;  /* as from waitpid(2) */
+	int command_error;   /* errno of an execve that failed; 0: none did */
 	int write_failed;    /* an output lost records to an error such as a full disk */
 	uint64_t snapshots;
 	uint64_t alerts_fired;
@@ -249,6 +250,57 @@ KTALLY_API size_t ktally_alerts__count(const struct ktally_alerts *list);
 /* Strings are valid until the list is freed. ret->sz must be set. */
 KTALLY_API int ktally_alerts__at(const struct ktally_alerts *list, size_t index, struct ktally_alert *ret);
 KTALLY_API void ktally_alerts__free(struct ktally_alerts *list);
+
+/* ---- what this host allows ---- */
+
+struct ktally_check;
+
+struct ktally_check_opts {
+	size_t sz;
+	ktally_log_fn log; /* libbpf's own messages, as KTALLY_LOG_DEBUG; NULL: silent */
+	void *log_ctx;
+	size_t :0;
+};
+#define ktally_check_opts__last_field log_ctx
+
+/* What a monitor with default options would do here. */
+enum ktally_verdict {
+	KTALLY_VERDICT_EXACT,         /* every instrument runs on an exact rung */
+	KTALLY_VERDICT_DEGRADED,      /* runs; an instrument is on a rung that does not see everything */
+	KTALLY_VERDICT_NO_BPF,        /* runs; every instrument is on /proc */
+	KTALLY_VERDICT_NOT_PERMITTED, /* begin fails with -EPERM: capabilities are missing */
+};
+
+struct ktally_check_item {
+	size_t sz;
+	const char *section; /* "kernel", "namespaces", "cgroups", "capabilities", "programs", "instruments" */
+	const char *name;    /* in "instruments": INSTRUMENT=RUNG, as __force_rung takes it */
+	int ok;              /* 1 yes, 0 no, -1 could not be found out */
+	const char *detail;  /* one sentence; for a no, the reason */
+	const char *fix;     /* a command or a setting; NULL: none needed, or none known */
+	size_t :0;
+};
+#define ktally_check_item__last_field fix
+
+/* Tries everything for real, and leaves nothing behind: loads and attaches a program of every type in use,
+ * climbs every rung of every instrument. Starts short-lived children. opts may be NULL. */
+KTALLY_API int ktally_check__run(const struct ktally_check_opts *opts, struct ktally_check **ret);
+KTALLY_API enum ktally_verdict ktally_check__verdict(const struct ktally_check *c);
+KTALLY_API size_t ktally_check__count(const struct ktally_check *c);
+/* Strings are valid until the report is freed. ret->sz must be set. -ENOENT: no such item. */
+KTALLY_API int ktally_check__at(const struct ktally_check *c, size_t index, struct ktally_check_item *ret);
+/* The report as one JSON object, without newline; free(3) it. */
+KTALLY_API int ktally_check__json(const struct ktally_check *c, char **ret);
+KTALLY_API void ktally_check__free(struct ktally_check *c);
+
+/* ---- least privilege ---- */
+
+/* Gives up, for the calling thread and what it starts from now on, every capability that a monitor which
+ * has begun does not need, and sets no_new_privs. Kept, where held: CAP_BPF (reading maps before Linux
+ * 5.19), and CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH for what /proc hides of other users' processes. Call it
+ * between __begin and __dispatch, or between __begin and __start. A command target has been started before
+ * and keeps the caller's privileges. There is no way back. */
+KTALLY_API int ktally_drop_privileges(void);
 
 #ifdef __cplusplus
 }

@@ -66,6 +66,14 @@ static int add_pids(struct run *r, const char *list)
 	return err;
 }
 
+/* As a shell says it. */
+static int exec_status(int err)
+{
+	if (err == -ENOENT)
+		return EXIT_NOT_FOUND;
+	return err == -EACCES || err == -ENOEXEC ? EXIT_NOT_EXECUTABLE : cli_status(err);
+}
+
 static int add_other(struct run *r, struct ktally_target_opts *target)
 {
 	int err = ktally_monitor__add_target(r->monitor, target, NULL);
@@ -73,11 +81,7 @@ static int add_other(struct run *r, struct ktally_target_opts *target)
 	if (!err)
 		return 0;
 	fail(r, err);
-	if (target->kind != KTALLY_TARGET_COMMAND)
-		return cli_status(err);
-	if (err == -ENOENT)
-		return EXIT_NOT_FOUND;
-	return err == -EACCES ? EXIT_NOT_EXECUTABLE : cli_status(err);
+	return target->kind == KTALLY_TARGET_COMMAND ? exec_status(err) : cli_status(err);
 }
 
 static int add_targets(struct run *r)
@@ -226,6 +230,7 @@ static int status_of(struct run *r)
 
 static int run_monitor(struct run *r)
 {
+	struct ktally_result result = { .sz = sizeof(result) };
 	int err = block_signals(r);
 
 	if (err) {
@@ -235,7 +240,11 @@ static int run_monitor(struct run *r)
 	err = ktally_monitor__begin(r->monitor);
 	if (!err)
 		err = loop(r);
-	return err ? fail(r, err) : status_of(r);
+	if (!err)
+		return status_of(r);
+	fail(r, err);
+	ktally_monitor__result(r->monitor, &result);
+	return result.command_error ? exec_status(-result.command_error) : cli_status(err);
 }
 
 int cli_run(int argc, char **argv)

@@ -117,6 +117,7 @@ struct ktally_monitor {
 	uint64_t ticks;
 	uint64_t snapshot_cnt;
 	uint64_t fired_cnt;
+	int command_error; /* errno */
 	bool write_failed;
 	bool reader_gone;
 };

@@ -24,7 +24,7 @@ struct ktally_snapshots {
 
 /* Averages of custom metrics are by name, as they appear. */
 struct custom_mean {
-	char name[48];
+	char name[CUSTOM_NAME_LEN];
 	double sum;
 	uint64_t count;
 };
@@ -307,6 +307,7 @@ int ktally_monitor__result(const struct ktally_monitor *m, struct ktally_result 
 	pthread_mutex_lock(lock);
 	ret->reason = m->reason;
 	ret->write_failed = m->write_failed;
+	ret->command_error = m->command_error;
 	ret->snapshots = m->snapshot_cnt;
 	ret->alerts_fired = m->fired_cnt;
 	pthread_mutex_unlock(lock);

@@ -288,6 +288,7 @@ static int begin(struct ktally_monitor *m)
 	if (err)
 		return err;
 	err = targets_release(&m->targets, error);
+	m->command_error = -err;
 	if (err)
 		return monitor_fail(m, err, "%s", error);
 	monitor_flush(m);

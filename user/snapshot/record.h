@@ -16,8 +16,10 @@ enum scope { SCOPE_PROCESS, SCOPE_TREE, SCOPE_CGROUP, SCOPE_SYSTEM };
 
 extern const char *const scope_names[]; /* "process", "tree", "cgroup", "system" */
 
+#define CUSTOM_NAME_LEN 64
+
 struct custom_metric {
-	char name[48];
+	char name[CUSTOM_NAME_LEN];
 	double value; /* NaN: unknown */
 };
 

@@ -8,9 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "base/execpath.h"
 
 struct command {
 	pid_t pid;
@@ -21,41 +22,6 @@ struct command {
 	bool reaped;
 	int status;
 };
-
-static int executable(const char *path)
-{
-	struct stat st;
-
-	if (stat(path, &st))
-		return -errno;
-	if (!S_ISREG(st.st_mode) || access(path, X_OK))
-		return -EACCES;
-	return 0;
-}
-
-/* As execvp(3) looks for it: -EACCES is remembered while the search goes on. */
-static int command_find(const char *name)
-{
-	const char *path = getenv("PATH"), *end;
-	char full[4096];
-	int err, worst = -ENOENT;
-
-	if (strchr(name, '/'))
-		return executable(name);
-	for (path = path ? path : "/bin:/usr/bin"; *path || path[-1] == ':'; path = end + (*end == ':')) {
-		end = strchrnul(path, ':');
-		snprintf(full, sizeof(full), "%.*s%s%s", (int)(end - path), path,
-			 end == path ? "" : "/", name);
-		err = executable(full);
-		if (!err)
-			return 0;
-		if (err == -EACCES)
-			worst = err;
-		if (!*end)
-			break;
-	}
-	return worst;
-}
 
 static void __attribute__((noreturn)) child(char *const *argv, int gate_fd, int error_fd)
 {
@@ -126,7 +92,7 @@ int command_new(char *const *argv, struct command **ret)
 
 	if (!argv || !argv[0] || !argv[0][0])
 		return -EINVAL;
-	err = command_find(argv[0]);
+	err = execpath_find(argv[0]);
 	if (err)
 		return err;
 	c = calloc(1, sizeof(*c));

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* The search of execvp(3), without the execve. */
+#include "base/execpath.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int executable(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st))
+		return -errno;
+	if (!S_ISREG(st.st_mode) || access(path, X_OK))
+		return -EACCES;
+	return 0;
+}
+
+/* As execvp(3) looks for it: -EACCES is remembered while the search goes on. */
+int execpath_find(const char *name)
+{
+	const char *path = getenv("PATH"), *end;
+	char full[4096];
+	int err, worst = -ENOENT;
+
+	if (strchr(name, '/'))
+		return executable(name);
+	for (path = path ? path : "/bin:/usr/bin"; *path || path[-1] == ':'; path = end + (*end == ':')) {
+		end = strchrnul(path, ':');
+		snprintf(full, sizeof(full), "%.*s%s%s", (int)(end - path), path,
+			 end == path ? "" : "/", name);
+		err = executable(full);
+		if (!err)
+			return 0;
+		if (err == -EACCES)
+			worst = err;
+		if (!*end)
+			break;
+	}
+	return worst;
+}
