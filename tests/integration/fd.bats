@@ -1,0 +1,149 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: BSD-2-Clause
+# Descriptors: every way to open and close one, on every rung, to the digit.
+# shellcheck disable=SC2154 # status is set by record
+
+load helpers
+
+# Each way 23 times in a process of its own, all of them in one tree.
+each_way() {
+	local rung=$1 ways
+	require_rung "fd=$rung"
+	mapfile -t ways < <("$WORKLOADS/fdways" list)
+	# shellcheck disable=SC2016 # for the inner shell
+	record --rung "fd=$rung" -- sh -c 'for way; do "$0" -n 23 "$way" || exit; done' \
+		"$WORKLOADS/fdways" "${ways[@]}"
+	assert_equal "$status" 0
+	assert_equal "$(wc -l <work.json)" "${#ways[@]}"
+	run jq -L "$BATS_TEST_DIRNAME" -rs --slurpfile work work.json \
+		--argjson names "$("$WORKLOADS/fdways" list | jq -nR '[inputs]')" \
+		-f "$BATS_TEST_DIRNAME/ways.jq" out.jsonl
+	assert_success
+	assert_output ""
+	assert_equal "lost $(q 'trailer.lost_events')" "lost 0"
+}
+
+# All ways in one process, no two equally often.
+all_ways() {
+	local rung=$1 skipped
+	require_rung "fd=$rung"
+	record --rung "fd=$rung" -- "$WORKLOADS/fdways" --primes all
+	assert_equal "$status" 0
+	run jq -L "$BATS_TEST_DIRNAME" -rs --slurpfile work work.json \
+		'include "records"; header.instruments.fd.exact as $exact
+		 | last_snapshot | differences(expected($work[0]; $exact))[]' out.jsonl
+	assert_success
+	assert_output ""
+	for errno in EAGAIN ENOENT EACCES EMFILE; do
+		assert_same "$errno" "last_snapshot.fd_open_${errno,,}" ".errors_by_errno.$errno"
+	done
+	assert_equal "$(q steps_back)" "[]"
+	skipped=$(w '.skipped | to_entries | map("\(.key): \(.value)") | join(", ")')
+	[[ -z $skipped ]] || echo "# ways that this kernel lacks: $skipped" >&3
+}
+
+@test "fd: each way to the digit, rung kprobe.multi" {
+	each_way kprobe.multi
+}
+
+@test "fd: each way to the digit, rung fentry" {
+	each_way fentry
+}
+
+@test "fd: each way to the digit, rung syscall" {
+	each_way syscall
+}
+
+@test "fd: all ways in one process, rung kprobe.multi" {
+	all_ways kprobe.multi
+}
+
+@test "fd: all ways in one process, rung fentry" {
+	all_ways fentry
+}
+
+@test "fd: all ways in one process, rung syscall" {
+	all_ways syscall
+}
+
+@test "fd: attached to a running process, opens and closes count from there" {
+	require_root
+	start_held fdways -n 31 seen
+	start_ktally -p "$HELD"
+	release_and_wait
+	next_snapshots 2
+	assert_same opens 'last_snapshot.fd_opens' '.opens' held.json
+	assert_same closes 'last_snapshot.fd_closes' '.closes' held.json
+	assert_same errors 'last_snapshot.fd_open_errors' '.open_errors' held.json
+	assert_equal "unattributed $(q 'last_snapshot.fd_unattributed')" "unattributed 0"
+	release
+	wait_ktally
+	assert_equal "$status $(q 'trailer.reason')" "0 targets_ended"
+}
+
+@test "fd: the level is what the process has open, and a leak stays in it" {
+	require_root
+	start_held fdways --leak 307 open
+	start_ktally -p "$HELD"
+	assert_equal "$(q 'snapshots | first | .open_fds')" \
+		"$(find "/proc/$HELD/fd" -mindepth 1 | wc -l)"
+	release_and_wait
+	next_snapshots 2
+	assert_same level 'last_snapshot.open_fds' '.level_end' held.json
+	assert_same balance 'last_snapshot | .fd_opens - .fd_closes' '.level_end - .level_start' held.json
+	release_and_wait 3
+	next_snapshots 2
+	assert_same "level after" 'last_snapshot.open_fds' '.level_end' held.json
+	assert_same closes 'last_snapshot.fd_closes' '.closes' held.json
+	stop_ktally
+}
+
+@test "fd: the end of a process is not a close" {
+	require_root
+	record -- "$WORKLOADS/fdways" --leak 211 open
+	assert_same opens 'last_snapshot.fd_opens' '.opens'
+	assert_same closes 'last_snapshot.fd_closes' '.closes'
+	assert_equal "unattributed $(q 'last_snapshot.fd_unattributed')" "unattributed 0"
+	assert_equal "$(q 'last_snapshot | .fd_opens - .fd_closes')" 211
+}
+
+@test "fd: a process that executes another program stays one process" {
+	require_root
+	start_held fdways -n 5 exec-cloexec
+	start_ktally -p "$HELD"
+	release_and_wait
+	next_snapshots 2
+	assert_same opens 'last_snapshot.fd_opens' '.opens' held.json
+	assert_same level 'last_snapshot.open_fds' '.level_end' held.json
+	release
+	wait_ktally
+	assert_equal "$(q 'map(select(.type == "snapshot") | .pid) | unique | length')" 1
+}
+
+@test "fd: exec from a thread that is not the leader" {
+	require_root
+	record -- "$WORKLOADS/identity" exec-thread
+	assert_equal "$status" 0
+	assert_same pid 'last_snapshot.pid' '.pid'
+	assert_same opens 'last_snapshot.fd_opens' '.opens'
+	assert_same closes 'last_snapshot.fd_closes' '.closes'
+	assert_equal "exits $(q 'events("process_exit") | length')" "exits 1"
+}
+
+@test "fd: a process whose first thread has ended is still counted" {
+	require_root
+	record -- "$WORKLOADS/identity" leader-exits
+	assert_equal "$status" 0
+	assert_same opens 'last_snapshot.fd_opens' '.opens'
+	assert_same closes 'last_snapshot.fd_closes' '.closes'
+}
+
+@test "fd: eight processes that open and close on every CPU" {
+	require_root
+	record -- "$WORKLOADS/openers" -k 20011
+	assert_equal "$status" 0
+	assert_same opens 'last_snapshot.fd_opens' '.opens'
+	assert_same closes 'last_snapshot.fd_closes' '.closes'
+	assert_equal "lost $(q 'trailer.lost_events')" "lost 0"
+	assert_equal "$(q steps_back)" "[]"
+}

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Processes that live for less than any interval: each opens some files and ends with them open.
+ *
+ *   blink [OPTIONS]
+ *     -n N        children (307)
+ *     -f N        files that each opens (3)
+ *     --close     and closes again
+ *     --exec      each child executes this program anew first
+ *     --nested    each child has a child that does the same
+ *     --at-once N children alive at a time (16)
+ *     --hold      wait to be watched before and after
+ *
+ * Prints one JSON line with what the whole tree must have counted.
+ */
+#include <sys/wait.h>
+
+#include "workload.h"
+
+struct blink {
+	uint64_t children, files, closes, exec, nested, at_once, hold;
+	char self[4096];
+};
+
+static void open_files(const struct blink *b)
+{
+	uint64_t i;
+	int fd;
+
+	for (i = 0; i < b->files; i++) {
+		fd = open("/dev/null", O_RDONLY);
+		if (fd < 0)
+			die("/dev/null: %s", strerror(errno));
+		if (b->closes)
+			close(fd);
+	}
+}
+
+/* In the new image: the same, from the arguments. */
+static void exec_self(const struct blink *b)
+{
+	char files[24];
+	char *argv[] = { "blink", "-n", "0", "-f", files, b->closes ? "--close" : NULL, NULL };
+
+	snprintf(files, sizeof(files), "%ju", (uintmax_t)b->files);
+	setenv("BLINK_CHILD", "1", 1);
+	execv(b->self, argv);
+	die("%s: %s", b->self, strerror(errno));
+}
+
+static void live(const struct blink *b)
+{
+	if (b->exec)
+		exec_self(b);
+	open_files(b);
+	_exit(0);
+}
+
+static pid_t start(const struct blink *b)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		die("fork: %s", strerror(errno));
+	if (!pid)
+		live(b);
+	return pid;
+}
+
+static void start_nested(const struct blink *b)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid < 0)
+		die("fork: %s", strerror(errno));
+	if (pid)
+		return;
+	waitpid(start(b), &status, 0);
+	if (status)
+		_exit(1);
+	live(b);
+}
+
+static void reap(void)
+{
+	int status;
+
+	if (wait(&status) < 0 || status)
+		die("a child failed");
+}
+
+static void report(const struct blink *b)
+{
+	uint64_t born = b->children * (b->nested ? 2 : 1);
+	struct line out = { .len = 0 };
+
+	put(&out, "{\"processes\":%ju,\"forks\":%ju,\"execs\":%ju,\"exits\":%ju,",
+	    (uintmax_t)born + 1, (uintmax_t)born, (uintmax_t)(b->exec ? born : 0), (uintmax_t)born);
+	put(&out, "\"opens\":%ju,\"closes\":%ju}", (uintmax_t)(born * b->files),
+	    (uintmax_t)(b->closes ? born * b->files : 0));
+	put_line(&out);
+}
+
+static void run(const struct blink *b)
+{
+	uint64_t i, alive = 0;
+
+	for (i = 0; i < b->children; i++) {
+		if (b->nested)
+			start_nested(b);
+		else
+			start(b);
+		if (++alive < b->at_once)
+			continue;
+		reap();
+		alive--;
+	}
+	while (alive--)
+		reap();
+}
+
+int main(int argc, char **argv)
+{
+	struct blink b = { .children = 307, .files = 3, .at_once = 16 };
+	const struct option_u64 options[] = {
+		{ "-n", &b.children, false },	  { "-f", &b.files, false },
+		{ "--close", &b.closes, true },	  { "--exec", &b.exec, true },
+		{ "--nested", &b.nested, true },  { "--at-once", &b.at_once, false },
+		{ "--hold", &b.hold, true },	  { NULL, NULL, false },
+	};
+	ssize_t n = readlink("/proc/self/exe", b.self, sizeof(b.self) - 1);
+
+	argc = parse_options(argv, options);
+	if (argc || n < 0)
+		die("usage: blink [-n N] [-f N] [--close] [--exec] [--nested] [--at-once N]");
+	b.self[n] = 0;
+	if (getenv("BLINK_CHILD")) {
+		open_files(&b);
+		return 0;
+	}
+	hold_init();
+	if (b.hold)
+		hold_ready();
+	run(&b);
+	report(&b);
+	if (b.hold)
+		hold();
+	return 0;
+}
