@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The numbers of a snapshot by name: metrics of the table, then custom ones. */
+#ifndef KTALLY_RULES_FIELD_H
+#define KTALLY_RULES_FIELD_H
+
+#include <stddef.h>
+
+#include "snapshot/record.h"
+
+/* metric: as from metric_find(name). NaN: unknown, also when no custom metric has this name. */
+double field_value(const struct snapshot *s, size_t metric, const char *name);
+
+#endif

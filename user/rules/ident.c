@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* The table of identities. */
+#include "rules/ident.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+#include "rules/field.h"
+
+/* Compared as bytes: no padding. */
+struct ident_key {
+	uint64_t start_ticks;
+	uint32_t target;
+	int32_t pid;
+	uint32_t member;
+	uint32_t unused;
+};
+
+struct ident {
+	UT_hash_handle hh; /* beside the key: looking up 10,000 of them is all cache misses */
+	struct ident_key key;
+	enum scope scope;
+	char comm[16];
+	uint64_t interval_ns;
+	struct alert_slot *alerts;
+	size_t alert_cnt;
+	bool *matched; /* by set of the catalog */
+	size_t set_cnt;
+	struct window *windows; /* by window of the catalog */
+	size_t window_cnt;
+};
+
+static struct ident_key key_of(const struct snapshot *s)
+{
+	return (struct ident_key){
+		.start_ticks = s->start_ticks,
+		.target = s->target,
+		.pid = s->pid,
+		.member = s->member,
+	};
+}
+
+struct ident *ident_find(struct ident *all, const struct snapshot *s)
+{
+	struct ident_key key = key_of(s);
+	struct ident *id = NULL;
+
+	HASH_FIND(hh, all, &key, sizeof(key), id);
+	return id;
+}
+
+struct ident *ident_next(struct ident *id)
+{
+	return id->hh.next;
+}
+
+static void ident_free(struct ident *id)
+{
+	for (size_t i = 0; i < id->window_cnt; i++)
+		window_fini(&id->windows[i]);
+	free(id->windows);
+	free(id->matched);
+	free(id->alerts);
+	free(id);
+}
+
+void ident_remove(struct ident **all, struct ident *id)
+{
+	struct ident *head = *all;
+
+	HASH_DEL(head, id);
+	*all = head;
+	ident_free(id);
+}
+
+void ident_remove_all(struct ident **all)
+{
+	while (*all)
+		ident_remove(all, *all);
+}
+
+static struct ident *ident_new(struct ident **all, const struct snapshot *s)
+{
+	struct ident *id = calloc(1, sizeof(*id));
+	struct ident *head = *all;
+
+	if (!id)
+		return NULL;
+	id->key = key_of(s);
+	id->scope = s->scope;
+	if (s->interval_seconds > 0 && s->interval_seconds < 1e6)
+		id->interval_ns = (uint64_t)(s->interval_seconds * 1e9);
+	HASH_ADD(hh, head, key, sizeof(id->key), id);
+	*all = head;
+	if (ident_find(head, s) == id)
+		return id;
+	ident_free(id);
+	return NULL;
+}
+
+/* Room for want elements, the new ones zero. */
+static int fit(void *array, size_t size, size_t *cnt, size_t want)
+{
+	void **v = array;
+	char *grown;
+
+	if (want <= *cnt)
+		return 0;
+	grown = reallocarray(*v, want, size);
+	if (!grown)
+		return -ENOMEM;
+	memset(grown + *cnt * size, 0, (want - *cnt) * size);
+	*v = grown;
+	*cnt = want;
+	return 0;
+}
+
+/* Matchers are asked again only when the name has changed: regexec() is the dearest thing here. */
+static int match(struct ident *id, const struct snapshot *s, const struct catalog *c)
+{
+	memcpy(id->comm, s->comm, sizeof(id->comm));
+	for (size_t i = 0; i < id->set_cnt; i++)
+		id->matched[i] = matcher_set_matches(c->sets[i], s);
+	for (size_t i = 0; i < id->window_cnt; i++) {
+		const struct window_spec *spec = &c->windows[i];
+		int err;
+
+		if (id->windows[i].points || !ident_matches(id, spec->set))
+			continue;
+		err = window_init(&id->windows[i], spec->range_ns, id->interval_ns, spec->keep,
+				  (uint32_t)id->key.pid);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+int ident_get(struct ident **all, const struct snapshot *s, const struct catalog *c, size_t rule_cnt,
+	      struct ident **ret)
+{
+	struct ident *id = ident_find(*all, s);
+	int err = 0;
+
+	if (!id)
+		id = ident_new(all, s);
+	if (!id)
+		return -ENOMEM;
+	if (id->alert_cnt < rule_cnt || id->set_cnt < c->set_cnt || id->window_cnt < c->window_cnt) {
+		err = fit(&id->alerts, sizeof(*id->alerts), &id->alert_cnt, rule_cnt);
+		if (!err)
+			err = fit(&id->matched, sizeof(*id->matched), &id->set_cnt, c->set_cnt);
+		if (!err)
+			err = fit(&id->windows, sizeof(*id->windows), &id->window_cnt, c->window_cnt);
+		if (!err)
+			err = match(id, s, c);
+	}
+	if (!err)
+		*ret = id;
+	return err;
+}
+
+int ident_observe(struct ident *id, const struct snapshot *s, const struct catalog *c)
+{
+	int err = memcmp(id->comm, s->comm, sizeof(id->comm)) ? match(id, s, c) : 0;
+
+	for (size_t i = 0; !err && i < id->window_cnt; i++) {
+		const struct window_spec *spec = &c->windows[i];
+
+		if (id->windows[i].points && ident_matches(id, spec->set))
+			window_push(&id->windows[i], s->monotonic_ns,
+				    field_value(s, spec->metric, spec->name));
+	}
+	return err;
+}
+
+void ident_take_window(struct ident *id, size_t to, struct ident *old, size_t from)
+{
+	window_fini(&id->windows[to]);
+	id->windows[to] = old->windows[from];
+	old->windows[from] = (struct window){};
+}
+
+size_t ident_window_cnt(const struct ident *id)
+{
+	return id->window_cnt;
+}
+
+size_t ident_alert_cnt(const struct ident *id)
+{
+	return id->alert_cnt;
+}
+
+struct alert_slot *ident_alert(struct ident *id, size_t rule)
+{
+	return &id->alerts[rule];
+}
+
+bool ident_matches(const struct ident *id, int set)
+{
+	return set < 0 || id->matched[set];
+}
+
+const struct window *ident_window(const struct ident *id, int window)
+{
+	return id->windows[window].points ? &id->windows[window] : NULL;
+}
+
+void ident_describe(const struct ident *id, struct snapshot *ret)
+{
+	*ret = (struct snapshot){
+		.target = id->key.target,
+		.scope = id->scope,
+		.member = id->key.member,
+		.pid = id->key.pid,
+		.start_ticks = id->key.start_ticks,
+		.interval_seconds = (double)id->interval_ns / 1e9,
+	};
+	memcpy(ret->comm, id->comm, sizeof(ret->comm));
+	for (size_t i = 0; i < METRIC_COUNT; i++)
+		ret->v[i] = NAN;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The recent past of one field of one process, for open_fds[5m]: at most WINDOW_POINTS_MAX points, all
+ * allocated at once. Samples that come closer than the window has room for are merged in a way that
+ * keeps the answer of the function that reads it.
+ */
+#ifndef KTALLY_RULES_WINDOW_H
+#define KTALLY_RULES_WINDOW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define WINDOW_POINTS_MAX 512
+
+/* What the window is for, and so what it may forget. KEEP_LAST: everything that a line or a rate needs;
+ * KEEP_MEAN: the mean; KEEP_MAX, KEEP_MIN: only points that no later one outdoes. */
+enum window_keep { KEEP_LAST, KEEP_MEAN, KEEP_MAX, KEEP_MIN };
+
+struct point {
+	uint64_t t_us : 44; /* monotonic, modulo half a year */
+	uint64_t n : 20;    /* samples merged */
+	double v;
+};
+
+/* Over the points, kept as they come and go; x is seconds after ref_us, y the distance from y0, which
+ * keeps the digits that matter when a large number changes little. */
+struct window_sums {
+	uint64_t ref_us;
+	double y0;
+	double weight, x, y, xx, xy;
+	double drops; /* of a counter that fell: what it had counted */
+};
+
+struct window {
+	struct point *points; /* owned; NULL: not in use */
+	uint32_t cap;
+	uint32_t head;
+	uint32_t cnt;
+	uint32_t slot_us; /* least distance of two points that are no longer merged into */
+	uint64_t range_us;
+	enum window_keep keep;
+	uint32_t refresh_in; /* pushes until the sums are made anew, before rounding adds up */
+	struct window_sums sums;
+};
+
+/* interval_ns: of the samples to come; 0: not known. phase: any number; windows of different phases do
+ * not all refresh in the same tick. */
+int window_init(struct window *w, uint64_t range_ns, uint64_t interval_ns, enum window_keep keep,
+		uint32_t phase);
+void window_fini(struct window *w);
+/* A sample of this moment; NaN, an unknown one, only lets the old ones go. */
+void window_push(struct window *w, uint64_t now_ns, double v);
+
+/* The functions, as PromQL defines them. False: too few points. arg is for window_predict. */
+typedef bool window_fn(const struct window *w, uint64_t now_ns, double arg, double *ret);
+window_fn window_avg, window_extreme, window_rate, window_deriv, window_predict;
+
+#endif
