@@ -63,20 +63,43 @@ static __always_inline struct fd_process *fd_process_get(u64 id)
 	return p;
 }
 
-static __always_inline void fd_opened(u64 id, u64 count)
-{
-	struct fd_process *p = fd_process_get(id);
+/* A fault for tests: one event in so many is lost, and must show up as lost. 0: none. */
+const volatile __u32 simulate_loss = 0;
+__u32 simulated = 0;
 
-	if (p)
-		__sync_fetch_and_add(&p->opens, count);
+static __always_inline bool lose_this_one(void)
+{
+	if (!simulate_loss || ++simulated % simulate_loss)
+		return false;
+	__sync_fetch_and_add(&fd_lost, 1);
+	return true;
 }
 
-static __always_inline void fd_closed(u64 id, u64 count)
+/* A thread that unshared its table has opens and closes that are nothing to the process's own table, which
+ * is the leader's. A leader that ended first has none, and the others share what was its. */
+static __always_inline bool own_table(struct task_struct *task)
+{
+	struct files_struct *leaders = BPF_CORE_READ(task, group_leader, files);
+
+	return !leaders || leaders == BPF_CORE_READ(task, files);
+}
+
+static __always_inline void fd_opened(u64 id, struct task_struct *task, u64 count)
 {
 	struct fd_process *p = fd_process_get(id);
 
-	if (p)
-		__sync_fetch_and_add(&p->closes, count);
+	if (!p || lose_this_one())
+		return;
+	__sync_fetch_and_add(own_table(task) ? &p->opens : &p->other_table, count);
+}
+
+static __always_inline void fd_closed(u64 id, struct task_struct *task, u64 count)
+{
+	struct fd_process *p = fd_process_get(id);
+
+	if (!p || lose_this_one())
+		return;
+	__sync_fetch_and_add(own_table(task) ? &p->closes : &p->other_table, count);
 }
 
 static __always_inline enum fd_error fd_error_class(long error)
@@ -177,30 +200,31 @@ static __always_inline s64 pending_take(u64 thread)
 	return open;
 }
 
-static __always_inline void fd_call_done(u64 id, u8 op, const struct syscall_args *args, long ret)
+static __always_inline void fd_call_done(u64 id, struct task_struct *task, u8 op,
+					 const struct syscall_args *args)
 {
 	u64 thread = bpf_get_current_pid_tgid();
 	s64 found;
 
 	switch (op) {
 	case OP_OPEN:
-		fd_opened(id, 1);
+		fd_opened(id, task, 1);
 		break;
 	case OP_PAIR:
-		fd_opened(id, 2);
+		fd_opened(id, task, 2);
 		break;
 	case OP_DUP2:
 		found = pending_take(thread);
 		if ((u32)args->a != (u32)args->b) {
-			fd_opened(id, 1);
+			fd_opened(id, task, 1);
 			if (found)
-				fd_closed(id, found);
+				fd_closed(id, task, found);
 		}
 		break;
 	case OP_CLOSE_RANGE:
 		found = pending_take(thread);
 		if (found)
-			fd_closed(id, found);
+			fd_closed(id, task, found);
 		break;
 	}
 }
@@ -226,9 +250,9 @@ int BPF_PROG(fd_sys_exit, struct pt_regs *regs, long ret)
 	id = current_process_id(task);
 	if (op == OP_CLOSE) {
 		if (ret != -EBADF)
-			fd_closed(id, 1);
+			fd_closed(id, task, 1);
 	} else if (ret >= 0) {
-		fd_call_done(id, op, &args, ret);
+		fd_call_done(id, task, op, &args);
 	} else {
 		if (op == OP_DUP2 || op == OP_CLOSE_RANGE)
 			bpf_map_delete_elem(&fd_pending, &thread);
@@ -289,7 +313,7 @@ static __always_inline int handle_install(void)
 	u64 id = watched_user_process(&task);
 
 	if (id)
-		fd_opened(id, 1);
+		fd_opened(id, task, 1);
 	return 0;
 }
 
@@ -306,7 +330,7 @@ static __always_inline int handle_dup2(struct files_struct *files, u32 fd)
 		return 0;
 	bpf_probe_read_kernel(&there, sizeof(there), slots + fd);
 	if (there || fd_open_at(task, fd) == 0)
-		fd_opened(id, 1);
+		fd_opened(id, task, 1);
 	return 0;
 }
 
@@ -318,7 +342,7 @@ static __always_inline int handle_close(void *owner)
 	u64 id = watched_user_process(&task);
 
 	if (id && owner && BPF_CORE_READ(task, files) == owner)
-		fd_closed(id, 1);
+		fd_closed(id, task, 1);
 	return 0;
 }
 

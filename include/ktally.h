@@ -88,9 +88,10 @@ struct ktally_monitor_opts {
 	uint32_t max_processes; /* map capacity for targets that grow; 0: sized from the request */
 	ktally_log_fn log;      /* NULL: silent */
 	void *log_ctx;
+	uint32_t simulate_loss; /* a fault for tests: one event in so many is lost, and counted as lost */
 	size_t :0;
 };
-#define ktally_monitor_opts__last_field log_ctx
+#define ktally_monitor_opts__last_field simulate_loss
 
 /* opts may be NULL. -EINVAL for an interval below 100 ms, -E2BIG for a newer option struct. */
 KTALLY_API int ktally_monitor__open(const struct ktally_monitor_opts *opts, struct ktally_monitor **ret);

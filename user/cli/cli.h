@@ -16,6 +16,7 @@ enum exit_status {
 	EXIT_ALERT = 3,	    /* an alert fired and --fail-on-alert */
 	EXIT_TARGET = 4,    /* target not found, or not permitted */
 	EXIT_BPF = 5,	    /* BPF missing and --require-bpf */
+	EXIT_DEGRADED = 6,  /* check: ktally runs, and does not see everything */
 	EXIT_NOT_EXECUTABLE = 126,
 	EXIT_NOT_FOUND = 127,
 };

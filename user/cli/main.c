@@ -12,6 +12,8 @@
 const struct cli_command cli_commands[] = {
 	{ "run", "TARGET... [OPTIONS] | [OPTIONS] -- CMD ARG...", "stream snapshots (the default command)",
 	  cli_run },
+	{ "check", "[--json]", "what this kernel lets each instrument do, and the fix for what it does not",
+	  cli_check },
 	{ "help", "", "this text", cli_help },
 	{ "version", "", "version", cli_version },
 	{ NULL, NULL, NULL, NULL },

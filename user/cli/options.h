@@ -23,6 +23,7 @@ struct run_options {
 	uint64_t duration_ns;
 	uint64_t history;
 	uint64_t max_processes;
+	uint64_t simulate_loss;
 	bool processes;
 	struct run_list rules;
 	struct run_list alerts;

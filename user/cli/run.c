@@ -157,7 +157,7 @@ static int open_monitor(struct run *r)
 	KTALLY_OPTS(ktally_monitor_opts, opts, .interval_ns = o->interval_ns, .history = o->history,
 		    .count = o->count, .duration_ns = o->duration_ns, .processes = o->processes,
 		    .no_default_rules = o->no_default_rules,
-		    .max_processes = (uint32_t)o->max_processes, .log = on_log,
+		    .max_processes = (uint32_t)o->max_processes, .simulate_loss = (uint32_t)o->simulate_loss, .log = on_log,
 		    .log_ctx = &r->options);
 	int err;
 
@@ -228,6 +228,15 @@ static int status_of(struct run *r)
 	return EXIT_OK;
 }
 
+/* A command has been forked already, and keeps what its caller has. */
+static void drop_privileges(struct run *r)
+{
+	int err = ktally_drop_privileges();
+
+	if (err && !r->options.quiet)
+		cli_error("warning: privileges that are no longer needed stay: %s", strerror(-err));
+}
+
 static int run_monitor(struct run *r)
 {
 	struct ktally_result result = { .sz = sizeof(result) };
@@ -238,8 +247,10 @@ static int run_monitor(struct run *r)
 		return EXIT_RUN;
 	}
 	err = ktally_monitor__begin(r->monitor);
-	if (!err)
+	if (!err) {
+		drop_privileges(r);
 		err = loop(r);
+	}
 	if (!err)
 		return status_of(r);
 	fail(r, err);

@@ -75,6 +75,7 @@ static int start_bpf(struct fd *f, const char *const *programs, char *reason)
 			    reason);
 	if (err)
 		return err;
+	*(uint32_t *)&f->skel->rodata->simulate_loss = f->env->simulate_loss;
 	bpf_map__set_max_entries(f->skel->maps.fd_processes, shared->capacity);
 	return bpfload_start(f->skel->skeleton, programs, reason);
 }
@@ -195,6 +196,7 @@ static void set_counts(struct process *p, const struct fd_process *v)
 
 	p->now.v[RAW_FD_OPENS] = v->opens;
 	p->now.v[RAW_FD_CLOSES] = v->closes;
+	p->now.v[RAW_FD_OTHER_TABLE] = v->other_table;
 	p->now.v[RAW_FD_OPEN_EAGAIN] = v->errors[FD_EAGAIN];
 	p->now.v[RAW_FD_OPEN_ENOENT] = v->errors[FD_ENOENT];
 	p->now.v[RAW_FD_OPEN_EACCES] = v->errors[FD_EACCES];
@@ -299,7 +301,7 @@ static uint64_t lost(const void *self)
 }
 
 #define FLOW                                                                                       \
-	(RAW_BIT(FD_OPENS) | RAW_BIT(FD_CLOSES) | RAW_BIT(FD_OPEN_ERRORS) | RAW_BIT(FD_OPEN_EAGAIN) |       \
+	(RAW_BIT(FD_OPENS) | RAW_BIT(FD_OTHER_TABLE) | RAW_BIT(FD_CLOSES) | RAW_BIT(FD_OPEN_ERRORS) | RAW_BIT(FD_OPEN_EAGAIN) |       \
 	 RAW_BIT(FD_OPEN_ENOENT) | RAW_BIT(FD_OPEN_EACCES) | RAW_BIT(FD_OPEN_EMFILE) |              \
 	 RAW_BIT(FD_OPEN_ENFILE) | RAW_BIT(FD_UNATTRIBUTED))
 

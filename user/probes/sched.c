@@ -112,6 +112,7 @@ static void add_process(struct process *p, const struct sched_process *v)
 	raw_add(&p->now, RAW_BLOCKED_NS, v->blocked_ns);
 	raw_add(&p->now, RAW_VOLUNTARY, v->voluntary);
 	raw_add(&p->now, RAW_INVOLUNTARY, v->involuntary);
+	p->counted_switches += (int64_t)(v->voluntary + v->involuntary);
 }
 
 /* The state that it is in has lasted since since_ns and is not yet in its sums. */
@@ -141,8 +142,10 @@ static int read_tp_btf(void *self)
 	size_t i;
 	int err;
 
-	HASH_ITER(hh, s->env->table->by_id, p, next)
+	HASH_ITER(hh, s->env->table->by_id, p, next) {
 		p->live_threads = 0;
+		p->counted_switches = 0;
+	}
 	err = bpf_reader_read(&s->processes, s->skel->maps.sched_processes);
 	for (i = 0; i < s->processes.count && !err; i++) {
 		p = process_find(s->env->table, *(const uint64_t *)bpf_reader_key(&s->processes, i));
@@ -160,6 +163,34 @@ static int read_tp_btf(void *self)
 			add_thread(p, v, now_ns);
 	}
 	return err;
+}
+
+/* The referee: the kernel's own count is read after ours, so it cannot be behind ours now, nor was it, at the
+ * read before, ahead of ours now. */
+static void check_process(struct process *p)
+{
+	int64_t kernel = p->kernel_voluntary + p->kernel_involuntary;
+	int64_t counted = p->counted_switches, off = 0;
+
+	if (counted > kernel)
+		off = counted - kernel;
+	else if (p->kernel_switches_before != RAW_UNKNOWN && p->kernel_switches_before > counted)
+		off = p->kernel_switches_before - counted;
+	p->now.v[RAW_SWITCHES_UNATTRIBUTED] = off;
+	p->kernel_switches_before = kernel;
+}
+
+static int confirm(void *self)
+{
+	struct sched *s = self;
+	struct process *p, *next;
+
+	if (!s->skel)
+		return 0;
+	HASH_ITER(hh, s->env->table->by_id, p, next)
+		if (p->seen && !process_ended(p))
+			check_process(p);
+	return 0;
 }
 
 static int open_proc(void *self, char *reason)
@@ -239,6 +270,7 @@ const struct instrument instrument_sched = {
 	.make = make,
 	.destroy = destroy,
 	.joined = prime,
+	.confirm = confirm,
 	.forget = forget,
 	.lost = lost,
 };

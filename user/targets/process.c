@@ -27,6 +27,7 @@ struct process *process_add(struct process_table *t, uint64_t id)
 	p->pid = (int32_t)PROCESS_ID_PID(id);
 	p->dir_fd = PROCESS_FD_NONE;
 	p->fd_base = RAW_UNKNOWN;
+	p->kernel_switches_before = RAW_UNKNOWN;
 	raw_row_clear(&p->now);
 	raw_row_clear(&p->last);
 	raw_row_clear(&p->first);
