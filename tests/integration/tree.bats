@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: BSD-2-Clause
 # Trees: children that live for less than an interval are counted like any other.
-# shellcheck disable=SC2154 # status is set by record
+# shellcheck disable=SC2154,SC2030,SC2031 # status is set by record; each test is a subshell
 
 load helpers
 

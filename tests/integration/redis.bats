@@ -1,0 +1,103 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: BSD-2-Clause
+# A real server under load, against two witnesses that know nothing of ktally: strace and /proc.
+# shellcheck disable=SC2154,SC2030,SC2031 # status is set by record; each test is a subshell
+
+load helpers
+
+require_redis() {
+	require_root
+	require redis-server
+	require redis-benchmark
+	SOCKET=$BATS_TEST_TMPDIR/redis.sock
+	SERVER=(redis-server --port 0 --unixsocket "$SOCKET" --save "" --appendonly no --loglevel warning)
+}
+
+load_it() {
+	redis-benchmark -s "$SOCKET" -q -c 17 -n "$1" -t set,get,incr >/dev/null 2>&1 3>&-
+}
+
+up() {
+	[[ $(redis-cli -s "$SOCKET" ping) == PONG ]]
+}
+
+@test "redis: opens and closes as strace counts them" {
+	require_redis
+	require strace
+	# A shell that waits, so that both see the server from its first instruction.
+	mkfifo gate
+	# shellcheck disable=SC2016 # for the inner shell
+	sh -c 'read -r _ <gate; exec "$@"' sh "${SERVER[@]}" >/dev/null 2>&1 3>&- &
+	local server=$!
+	started+=("$server")
+	strace -f -p "$server" -o strace.log 2>strace.err 3>&- &
+	local tracer=$!
+	started+=("$tracer")
+	wait_for "strace" grep -q attached strace.err
+	start_ktally -p "$server"
+	echo go >gate
+	wait_for "the server" up
+	load_it 1009
+	next_snapshots 1
+	redis-cli -s "$SOCKET" shutdown nosave
+	wait_ktally
+	wait_for "the end of strace" ended "$tracer"
+	/usr/bin/python3 "$BATS_TEST_DIRNAME/strace_fds.py" strace.log >work.json
+	# The open of the gate was under way when both came: its result was the first that both saw.
+	assert_same opens 'last_snapshot.fd_opens' '.opens'
+	assert_same closes 'last_snapshot.fd_closes' '.closes'
+	assert_same errors 'last_snapshot.fd_open_errors' '.open_errors'
+	assert_equal "$(w '.accepts > 51')" true
+}
+
+@test "redis: accepted connections are the server's own count" {
+	require_redis
+	"${SERVER[@]}" >/dev/null 2>&1 3>&- &
+	local server=$! before
+	started+=("$server")
+	wait_for "the server" up
+	before=$(received)
+	start_ktally -p "$server"
+	load_it 2003
+	next_snapshots 2
+	stop_ktally
+	# Each connection is one open and one close; the server also looks into /proc now and then.
+	local opens closes connections
+	opens=$(q last_snapshot.fd_opens)
+	closes=$(q last_snapshot.fd_closes)
+	connections=$(($(received) - before))
+	((opens >= connections - 1)) || fail "$opens opens, $connections connections"
+	assert_equal "left open $((opens - closes))" "left open 0"
+	assert_equal "$(q last_snapshot.fd_unattributed)" 0
+	redis-cli -s "$SOCKET" shutdown nosave
+}
+
+# Connections that the server has accepted, this question's included.
+received() {
+	redis-cli -s "$SOCKET" info stats | awk -F : '/^total_connections_received/ { print $2 + 0 }'
+}
+
+@test "redis: CPU time within two percent of /proc" {
+	require_redis
+	"${SERVER[@]}" >/dev/null 2>&1 3>&- &
+	local server=$! before after
+	started+=("$server")
+	wait_for "the server" up
+	start_ktally -p "$server"
+	before=$(cpu_ticks "$server")
+	load_it 150000
+	next_snapshots 2
+	after=$(cpu_ticks "$server")
+	stop_ktally
+	local seconds want
+	seconds=$(q '(last_snapshot | .cpu_user_seconds + .cpu_system_seconds)
+		- (snapshots | first | .cpu_user_seconds + .cpu_system_seconds)')
+	want=$(awk "BEGIN { print ($after - $before) / $(getconf CLK_TCK) }")
+	# Two ticks of 10 ms beside the two percent: that is how coarse /proc is.
+	assert_within "CPU seconds" "$seconds" "$want" "$(awk "BEGIN { print $want * 0.02 + 0.02 }")"
+	redis-cli -s "$SOCKET" shutdown nosave
+}
+
+cpu_ticks() {
+	sed 's/.*) //' "/proc/$1/stat" | awk '{ print $12 + $13 }'
+}

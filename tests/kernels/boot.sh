@@ -1,0 +1,80 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Boots one kernel in QEMU under plain emulation, runs a script in it, prints what the script printed.
+#
+#   boot.sh [-t SECONDS] [-l LOG] [-i INITRAMFS] KERNEL [preempt=MODE] [PARAMETER...] [-- COMMAND]
+#
+# KERNEL is a series of series.txt or a path to a vmlinuz. PARAMETERs go on the kernel's command line;
+# NAME=VALUE is in the environment of the script if the kernel does not know it. COMMAND is for the
+# guest's shell; without one it runs the cases, as matrix.sh does. The kernel's own messages go to LOG
+# and are shown when the guest did not end well. Status: the script's own, or 1.
+#
+# Hardware virtualization is not used even where it exists: the matrix is to give the same answers on
+# every machine.
+set -euo pipefail
+# shellcheck source=tests/kernels/lib.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+
+usage() {
+	sed -n '/^#   boot.sh/s/^# *//p' "$0" >&2
+	exit 2
+}
+
+qemu() {
+	# One thread for both CPUs: with two, a CPU now and then runs an int3 that the kernel had already
+	# patched away on the other, and panics. Mitigations and audit change nothing that is counted here.
+	timeout -k 5 "$limit" qemu-system-x86_64 -machine pc -accel tcg,thread=single -cpu max,la57=off \
+		-smp 2 -m "${KTALLY_GUEST_MB:-768}" -nodefaults -no-user-config -display none -no-reboot \
+		-kernel "$kernel" -initrd "$work/initramfs" \
+		-append "console=ttyS0 panic=-1 loglevel=5 mitigations=off audit=0 $*" \
+		-serial "file:$log" -serial "file:$work/result" </dev/null
+}
+
+# What the script printed, and its status from the END line.
+report() {
+	sed '/^BEGIN /d; /^END /d' "$work/result"
+	sed -n '/^BEGIN /p; /^END /p' "$work/result" >&2
+	status=$(awk '/^END / { print $2 }' "$work/result")
+	[[ $status ]] && return "$status"
+	say "the guest did not come to its end (limit $limit s); the last of its messages:"
+	tail -n 20 "$log" | tr -d '\r' >&2
+	return 1
+}
+
+limit=300 log='' initramfs=$OUT/initramfs
+while getopts t:l:i: option; do
+	case $option in
+	t) limit=$OPTARG ;;
+	l) log=$OPTARG ;;
+	i) initramfs=$OPTARG ;;
+	*) usage ;;
+	esac
+done
+shift $((OPTIND - 1))
+[[ $# -ge 1 ]] || usage
+need qemu-system-x86_64
+[[ -r $initramfs ]] || die "$initramfs is not there: tests/kernels/matrix.sh -b makes it"
+
+kernel=$1
+shift
+[[ $kernel == */* ]] || kernel=$("$KERNELS/fetch.sh" "$kernel" | cut -f2)/vmlinuz
+parameters=()
+while [[ $# -gt 0 && $1 != -- ]]; do
+	parameters+=("$1")
+	shift
+done
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+log=${log:-$work/log}
+if [[ $# -gt 0 ]]; then
+	shift
+	printf '%s\n' "$*" >"$work/run.sh"
+else
+	echo exec sh /guest.sh >"$work/run.sh"
+fi
+"$KERNELS/mkinitramfs.sh" "$work/run.cpio" "$work/run.sh=/run.sh"
+cat "$initramfs" "$work/run.cpio" >"$work/initramfs"
+: >"$work/result"
+qemu "${parameters[@]}" || say "qemu ended with status $?"
+report

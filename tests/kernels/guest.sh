@@ -1,0 +1,151 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# Runs in the guest: the cases of /cases that match $CASES (a shell pattern), one RESULT line for each:
+#
+#   FACT preempt MODE
+#   RESULT ID STATUS DETAIL       statuses of verdict.c, or refused (DETAIL: why), or absent (no such rung)
+#   LOG ID TEXT                   what helps to understand a bad one
+set -uf
+
+LIMIT=90 # seconds for one case, under emulation
+interval=200ms
+
+fact_preempt() {
+	mode=$(sed -n 's/.*(\(.*\)).*/\1/p' /sys/kernel/debug/sched/preempt 2>/dev/null)
+	echo "FACT preempt ${mode:-fixed}"
+}
+
+# await SECONDS COMMAND...: until the command succeeds. Tenths, because a guest is slow, not its steps.
+await() {
+	left=$(($1 * 10))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		left=$((left - 1))
+		[ "$left" -gt 0 ] || return 1
+		sleep 0.1
+	done
+}
+
+count_at_least() {
+	[ "$(grep -c "$2" "$3" 2>/dev/null || true)" -ge "$1" ]
+}
+
+over() {
+	! kill -0 "$1" 2>/dev/null
+}
+
+# shellcheck disable=SC2086 # a workload and its arguments, options
+how_run() {
+	timeout "$LIMIT" ktally $options -- $workload >work 2>err
+	status=$?
+}
+
+started_or_over() {
+	count_at_least 1 '"type":"snapshot"' stream || over "$watcher"
+}
+
+# Lets the workload do its work, and ktally see the end of it: two more ticks after the report.
+let_work() {
+	await "$LIMIT" started_or_over
+	over "$watcher" && return
+	echo >&4
+	await "$LIMIT" count_at_least 2 '^{' work
+	seen=$(grep -c '"type":"snapshot"' stream)
+	await 10 count_at_least $((seen + 2)) '"type":"snapshot"' stream
+	kill -TERM "$watcher" 2>/dev/null
+}
+
+# watch OPTION...: starts the workload held, in a cgroup of its own, and watches it through its work.
+watch() {
+	rm -f go
+	mkfifo go
+	# shellcheck disable=SC2016 # for the inner shell
+	sh -c 'echo $$ >"$0"/cgroup.procs; exec "$@"' "$cgroup" $workload --hold <go >work 2>err.work &
+	worker=$!
+	exec 4>go
+	await "$LIMIT" grep -q ready work
+	# SIGINT is ignored in what a script starts in the background, so TERM ends it
+	ktally $options "$@" 2>err 4>&- &
+	watcher=$!
+	let_work
+	cp work report
+	await 20 over "$watcher" || kill -KILL "$watcher"
+	wait "$watcher"
+	status=$?
+	echo >&4
+	exec 4>&-
+	await 20 over "$worker" || kill -KILL "$worker"
+	wait "$worker"
+}
+
+# What the workload reported while it was watched; released, it goes on.
+how_attach() {
+	watch -p "$worker"
+	mv report work
+}
+
+# What the workload says when it is released, of the time until then.
+how_rest() {
+	watch -p "$worker"
+}
+
+how_follow() {
+	watch -f -p "$worker"
+	mv report work
+}
+
+how_cgroup() {
+	watch -c "$cgroup"
+	mv report work
+}
+
+how_comm() {
+	watch -C "${workload%% *}"
+	mv report work
+}
+
+# judge PAIR...: the line that follows RESULT ID.
+judge() {
+	if grep -q '"type":"header"' stream 2>/dev/null; then
+		verdict "$rung" work stream "$@"
+	elif [ "$status" -eq 2 ]; then
+		echo "absent $(tail -n 1 err)"
+	elif grep -q '^ktally: ' err; then
+		echo "refused $(grep '^ktally: ' err | tail -n 1 | cut -c9-)"
+	else
+		echo "error ktally ended with status $status: $(tail -n 1 err)"
+	fi
+}
+
+log() {
+	{
+		echo "status $status"
+		head -n 20 err
+		tail -n 1 work
+		sed -n '1p' stream
+		grep '"type":"snapshot"' stream | tail -n 1
+		grep '"type":"trailer"' stream
+		cat err.work
+	} 2>/dev/null | cut -c1-2500 | sed "s|^|LOG $id |"
+}
+
+run_case() {
+	workload=${rest%% : *}
+	rm -f stream work err err.work
+	status=127
+	"how_$how"
+	# shellcheck disable=SC2086 # pairs are words
+	result=$(judge ${rest#* : })
+	echo "RESULT $id $result"
+	case $result in
+	wrong* | error* | lost*) log ;;
+	esac
+}
+
+fact_preempt
+while read -r id _ _ rung how rest; do
+	# shellcheck disable=SC2254 # a pattern is meant
+	case $id in
+	${CASES:-*}) run_case </dev/null ;;
+	esac
+done </cases

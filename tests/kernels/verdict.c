@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Compares what a workload says that it did with what ktally counted, and prints one line: a status and
+ * the numbers behind it.
+ *
+ *   verdict INSTRUMENT=RUNG WORKLOAD.json STREAM.jsonl EXPECTED=METRIC[~TOLERANCE]...
+ *
+ * EXPECTED and TOLERANCE are sums and differences of numbers and of keys in the workload's last JSON line;
+ * EXPECTED `null` demands that the metric is unknown. Statuses:
+ *   exact  every metric is as expected
+ *   lost   some are lower, by no more than the lost_events that ktally itself reports
+ *   wrong  anything else; the first difference is named
+ *   error  a file can't be used, or another rung answered
+ */
+#include <jansson.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct stream {
+	json_t *header;
+	json_t *snapshot; /* the last one of the first target */
+	json_t *exit;	  /* the end of the process that the first target names */
+	json_t *trailer;
+};
+
+struct verdict {
+	double missing;	  /* the largest shortfall of a metric */
+	double missing_of; /* what was expected of that metric */
+	char numbers[512];
+};
+
+static int finish(const char *status, const char *format, ...)
+{
+	va_list args;
+
+	printf("%s ", status);
+	va_start(args, format);
+	vprintf(format, args);
+	va_end(args);
+	putchar('\n');
+	return strcmp(status, "exact") && strcmp(status, "lost");
+}
+
+static void keep(json_t **place, json_t *record)
+{
+	json_decref(*place);
+	*place = json_incref(record);
+}
+
+static bool is(json_t *record, const char *key, const char *value)
+{
+	const char *text = json_string_value(json_object_get(record, key));
+
+	return text && !strcmp(text, value);
+}
+
+static void sort_in(void *ctx, json_t *record)
+{
+	struct stream *s = ctx;
+	json_t *targets = json_object_get(s->header, "targets");
+	json_t *pid = json_object_get(json_array_get(targets, 0), "pid");
+
+	if (is(record, "type", "header"))
+		keep(&s->header, record);
+	else if (is(record, "type", "trailer"))
+		keep(&s->trailer, record);
+	else if (is(record, "type", "snapshot") && !json_is_true(json_object_get(record, "member")) &&
+		 !json_integer_value(json_object_get(record, "target")))
+		keep(&s->snapshot, record);
+	else if (is(record, "event", "process_exit") &&
+		 json_equal(json_object_get(record, "pid"), pid))
+		keep(&s->exit, record);
+}
+
+/* Hands on each line that is a JSON object; workloads may print words before theirs. */
+static int read_lines(const char *path, void (*each)(void *ctx, json_t *record), void *ctx)
+{
+	FILE *file = fopen(path, "re");
+	char *line = NULL;
+	size_t size = 0;
+	json_t *record;
+
+	if (!file)
+		return -1;
+	while (getline(&line, &size, file) > 0) {
+		record = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
+		if (json_is_object(record))
+			each(ctx, record);
+		json_decref(record);
+	}
+	free(line);
+	fclose(file);
+	return 0;
+}
+
+static void each_work(void *ctx, json_t *record)
+{
+	keep(ctx, record);
+}
+
+static double number_or_nan(const json_t *value)
+{
+	return json_is_number(value) ? json_number_value(value) : NAN;
+}
+
+/* "a+b-2" over the workload's keys. NaN when it has no such number. */
+static double evaluate(json_t *work, const char *expr)
+{
+	double sum = 0, sign = 1, value;
+	char term[64];
+	size_t len;
+
+	while (*expr) {
+		len = strcspn(expr, "+-");
+		snprintf(term, sizeof(term), "%.*s", (int)len, expr);
+		value = number_or_nan(json_object_get(work, term));
+		if (term[0] >= '0' && term[0] <= '9')
+			value = atof(term);
+		sum += sign * value;
+		sign = expr[len] == '-' ? -1 : 1;
+		expr += len + !!expr[len];
+	}
+	return sum;
+}
+
+/* NaN: unknown. What ended has its last numbers in its exit record. */
+static double counted(const struct stream *s, const char *metric)
+{
+	double value = number_or_nan(json_object_get(s->snapshot, metric));
+
+	if (!isnan(value))
+		return value;
+	return number_or_nan(json_object_get(json_object_get(s->exit, "totals"), metric));
+}
+
+static void note(struct verdict *v, const char *metric, double value)
+{
+	size_t used = strlen(v->numbers);
+
+	snprintf(v->numbers + used, sizeof(v->numbers) - used, "%s%s %.0f", used ? ", " : "", metric, value);
+}
+
+/* One "EXPECTED=METRIC~TOLERANCE". True: it is not met, and buffer says how. */
+static bool differs(struct verdict *v, json_t *work, const struct stream *s, const char *pair,
+		    double lost, char buffer[256])
+{
+	char expr[128], metric[64], tolerance[64] = "0";
+	double expected, actual, margin;
+
+	if (sscanf(pair, "%127[^=]=%63[^~]~%63s", expr, metric, tolerance) < 2) {
+		snprintf(buffer, 256, "cannot read '%s'", pair);
+		return true;
+	}
+	actual = counted(s, metric);
+	if (!strcmp(expr, "null")) {
+		snprintf(buffer, 256, "%s: expected null, counted %.0f", metric, actual);
+		return !isnan(actual);
+	}
+	expected = evaluate(work, expr);
+	margin = evaluate(work, tolerance);
+	note(v, metric, actual);
+	if (actual < expected - margin && expected - actual > v->missing) {
+		v->missing = expected - actual;
+		v->missing_of = expected;
+	}
+	snprintf(buffer, 256, "%s: expected %.0f (%s) within %.0f, counted %.0f, lost_events %.0f", metric,
+		 expected, expr, margin, actual, lost);
+	/* written so that a NaN differs */
+	return !(fabs(actual - expected) <= margin ||
+		 (expected > actual && expected - actual <= margin + lost));
+}
+
+/* Did the rung that was asked for answer? */
+static bool rung_is(const struct stream *s, const char *wish)
+{
+	json_t *instruments = json_object_get(s->header, "instruments");
+	char name[32];
+	const char *rung = strchr(wish, '=');
+
+	if (!rung)
+		return false;
+	snprintf(name, sizeof(name), "%.*s", (int)(rung - wish), wish);
+	return is(json_object_get(instruments, name), "rung", rung + 1);
+}
+
+static int judge(json_t *work, const struct stream *s, const char *wish, char **pairs)
+{
+	double lost = json_number_value(json_object_get(s->trailer, "lost_events"));
+	struct verdict v = { 0 };
+	char buffer[256];
+
+	if (!work)
+		return finish("error", "the workload printed no JSON");
+	if (!s->header)
+		return finish("error", "the stream has no header");
+	if (!s->trailer)
+		return finish("error", "the stream has no trailer: it was cut");
+	if (!s->snapshot)
+		return finish("error", "the stream has no snapshot");
+	if (!rung_is(s, wish))
+		return finish("error", "another rung answered than %s", wish);
+	for (; *pairs; pairs++)
+		if (differs(&v, work, s, *pairs, lost, buffer))
+			return finish("wrong", "%s", buffer);
+	if (v.missing > 0)
+		return finish("lost", "%.0f of %.0f, lost_events %.0f: %s", v.missing, v.missing_of, lost,
+			      v.numbers);
+	return finish("exact", "%s, lost_events %.0f", v.numbers, lost);
+}
+
+int main(int argc, char **argv)
+{
+	struct stream s = { 0 };
+	json_t *work = NULL;
+	int status;
+
+	if (argc < 5)
+		return finish("error", "usage: verdict INSTRUMENT=RUNG WORK STREAM EXPECTED=METRIC...");
+	if (read_lines(argv[2], each_work, &work) || read_lines(argv[3], sort_in, &s))
+		status = finish("error", "%s or %s can't be read", argv[2], argv[3]);
+	else
+		status = judge(work, &s, argv[1], argv + 4);
+	json_decref(work);
+	json_decref(s.header);
+	json_decref(s.snapshot);
+	json_decref(s.exit);
+	json_decref(s.trailer);
+	return status;
+}
