@@ -36,7 +36,7 @@ BPF_NAMES   := $(patsubst bpf/%.bpf.c,%,$(wildcard bpf/*.bpf.c))
 INSTRUMENTS := $(sort $(filter-out targets,$(BPF_NAMES)))
 SKELS	    := $(BPF_NAMES:%=$(O)/gen/%.skel.h)
 LIB_SRC	    := $(sort $(wildcard user/base/*.c user/targets/*.c user/probes/*.c user/sampler/*.c \
-		 user/snapshot/*.c user/rules/*.c user/sinks/*.c user/monitor/*.c))
+		 user/snapshot/*.c user/rules/*.c user/sinks/*.c user/monitor/*.c user/check/*.c))
 CLI_SRC	    := $(sort $(wildcard user/cli/*.c))
 LIB_OBJ	    := $(LIB_SRC:%.c=$(O)/%.o) $(O)/gen/instruments.o
 CLI_OBJ	    := $(CLI_SRC:%.c=$(O)/%.o)

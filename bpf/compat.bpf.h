@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0) */
-/* Every difference between kernels that ktally reads across, each under one name, with the commit and
- * the version that made it. Programs below read as if there were one kernel. */
+/* Every difference between kernels that ktally reads across, each under one name, with the commit
+ * and the version that made it. Programs below read as if there were one kernel. */
 #ifndef KTALLY_COMPAT_BPF_H
 #define KTALLY_COMPAT_BPF_H
 
@@ -37,7 +37,8 @@ static __always_inline unsigned int task_state(struct task_struct *task)
 }
 
 /* 6.2, commit f1a7941243c1: rss_stat became four per-CPU counters; before, it was a struct of four
- * plain ones. The common part is read, as /proc/PID/statm does; each CPU holds back below 64 pages. */
+ * plain ones. The common part is read, as /proc/PID/statm does; each CPU holds back below 64
+ * pages. */
 static __always_inline s64 mm_pages(struct mm_struct *mm, u32 member)
 {
 	u32 counter_size = bpf_core_type_size(struct percpu_counter);
@@ -58,8 +59,9 @@ struct cgroup___old_ancestors {
 	u64 ancestor_ids[];
 } __attribute__((preserve_access_index));
 
-/* Ids of a cgroup and its ancestors by level. Chosen once, outside of any loop: a compiler that hoists the
- * offset of the field that this kernel lacks out of its branch makes a program that the kernel refuses. */
+/* Ids of a cgroup and its ancestors by level. Chosen once, outside of any loop: a compiler that
+ * hoists the offset of the field that this kernel lacks out of its branch makes a program that the
+ * kernel refuses. */
 struct cgroup_ancestry {
 	void *slots;   /* u64 ids, or pointers to cgroups */
 	bool pointers;
@@ -87,9 +89,9 @@ static __always_inline u64 cgroup_ancestor_id(const struct cgroup_ancestry *a, u
 	return a->pointers ? BPF_CORE_READ((struct cgroup *)slot, kn, id) : slot;
 }
 
-/* The bitmap of a table with up to this many words is read; above, the level is unknown here and the
- * user side asks /proc. 128 words are 8,192 descriptors; each word more is paid for at every load, since
- * the verifier walks the loop (bpf_loop, which it does not walk, needs 5.17). */
+/* The bitmap of a table with up to this many words is read; above, the level is unknown here and
+ * the user side asks /proc. 128 words are 8,192 descriptors; each word more is paid for at every
+ * load, since the verifier walks the loop (bpf_loop, which it does not walk, needs 5.17). */
 #define FD_WORDS_MAX 128
 
 static __always_inline u64 popcount64(u64 x)
@@ -108,9 +110,9 @@ static __always_inline u64 fds_word(unsigned long *bits, u32 i)
 	return word;
 }
 
-/* Open descriptors of a task in [first, last], as /proc/PID/fd counts them: bits of the table. -1 when
- * the table is larger than is read here, or gone. Whole words first, then what sticks out at both ends
- * is taken off: a loop without branches is one that old verifiers can follow. */
+/* Open descriptors of a task in [first, last], as /proc/PID/fd counts them: bits of the table. -1
+ * when the table is larger than is read here, or gone. Whole words first, then what sticks out at
+ * both ends is taken off: a loop without branches is one that old verifiers can follow. */
 static __always_inline s64 fds_open_between(struct task_struct *task, u32 first, u32 last)
 {
 	struct fdtable *fdt = BPF_CORE_READ(task, files, fdt);

@@ -1,131 +1,37 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0)
 /*
- * Descriptors opened, closed and not opened, per process. Handlers say what happened to a table; each
- * rung has thin programs that call them.
+ * Descriptors opened, closed and not opened, per process. Handlers say what happened to a table;
+ * each rung has thin programs that call them.
  *
- * Rungs `kprobe.multi` and `fentry`: the kernel's own functions, which every way in and out passes, from
- * system calls, SCM_RIGHTS, io_uring, ioctls and exec alike (disassembled 5.10 to 7.2):
+ * Rungs `kprobe.multi` and `fentry`: the kernel's own functions, which every way in and out passes,
+ * from system calls, SCM_RIGHTS, io_uring, ioctls and exec alike (disassembled 5.10 to 7.2):
  *   fd_install   a descriptor appears;
  *   do_dup2      one is put over a slot; what was there goes through filp_close;
  *   filp_close   one goes, by close, exec or the end of the table; since 6.6 (commit a88c955fcfb4)
  *                sys_close calls filp_flush instead, and so does filp_close itself.
  *
- * Rung `syscall`: sys_exit tells it from call, arguments and result; sys_enter is needed only where the
- * table must be seen before (dup2, dup3, close_range). It cannot see descriptors that arrive by
+ * Rung `syscall`: sys_exit tells it from call, arguments and result; sys_enter is needed only where
+ * the table must be seen before (dup2, dup3, close_range). It cannot see descriptors that arrive by
  * SCM_RIGHTS, io_uring, clone's CLONE_PIDFD or an ioctl, nor closes by close-on-exec.
  */
 #include "targets.bpf.h"
 
 #include <bpf/bpf_tracing.h>
 
-#include "fd.h"
+#include "fd_count.bpf.h"
 #include "syscalls.bpf.h"
-
-#define ENOENT 2
-#define EBADF  9
-#define EAGAIN 11
-#define EACCES 13
-#define ENFILE 23
-#define EMFILE 24
-#define MAX_USER_ERRNO 511 /* above: restart codes that never reach the program */
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 64);
-	__type(key, u64);
-	__type(value, struct fd_process);
-} fd_processes SEC(".maps");
-
-/* Between sys_enter and sys_exit of a call that replaces or closes: descriptors it found open. The key
- * is tgid and tid, so that what a killed thread leaves behind is overwritten by the next of its TID. */
+/* Between sys_enter and sys_exit of a call that replaces or closes: descriptors it found open. The
+ * key is tgid and tid, so that what a killed thread leaves behind is overwritten by the next of its
+ * TID. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1024);
 	__type(key, u64);
 	__type(value, s64);
 } fd_pending SEC(".maps");
-
-__u64 fd_lost = 0; /* events that found a map full, or a table too large to look at */
-
-static __always_inline struct fd_process *fd_process_get(u64 id)
-{
-	struct fd_process *p = bpf_map_lookup_elem(&fd_processes, &id);
-	struct fd_process fresh = { .level_first = FD_LEVEL_UNKNOWN, .level_exit = FD_LEVEL_UNKNOWN };
-
-	if (p)
-		return p;
-	bpf_map_update_elem(&fd_processes, &id, &fresh, BPF_NOEXIST);
-	p = bpf_map_lookup_elem(&fd_processes, &id);
-	if (!p)
-		__sync_fetch_and_add(&fd_lost, 1);
-	return p;
-}
-
-/* A fault for tests: one event in so many is lost, and must show up as lost. 0: none. */
-const volatile __u32 simulate_loss = 0;
-__u32 simulated = 0;
-
-static __always_inline bool lose_this_one(void)
-{
-	if (!simulate_loss || ++simulated % simulate_loss)
-		return false;
-	__sync_fetch_and_add(&fd_lost, 1);
-	return true;
-}
-
-/* A thread that unshared its table has opens and closes that are nothing to the process's own table, which
- * is the leader's. A leader that ended first has none, and the others share what was its. */
-static __always_inline bool own_table(struct task_struct *task)
-{
-	struct files_struct *leaders = BPF_CORE_READ(task, group_leader, files);
-
-	return !leaders || leaders == BPF_CORE_READ(task, files);
-}
-
-static __always_inline void fd_opened(u64 id, struct task_struct *task, u64 count)
-{
-	struct fd_process *p = fd_process_get(id);
-
-	if (!p || lose_this_one())
-		return;
-	__sync_fetch_and_add(own_table(task) ? &p->opens : &p->other_table, count);
-}
-
-static __always_inline void fd_closed(u64 id, struct task_struct *task, u64 count)
-{
-	struct fd_process *p = fd_process_get(id);
-
-	if (!p || lose_this_one())
-		return;
-	__sync_fetch_and_add(own_table(task) ? &p->closes : &p->other_table, count);
-}
-
-static __always_inline enum fd_error fd_error_class(long error)
-{
-	switch (error) {
-	case EAGAIN:
-		return FD_EAGAIN;
-	case ENOENT:
-		return FD_ENOENT;
-	case EACCES:
-		return FD_EACCES;
-	case EMFILE:
-		return FD_EMFILE;
-	case ENFILE:
-		return FD_ENFILE;
-	}
-	return FD_EOTHER;
-}
-
-static __always_inline void fd_open_failed(u64 id, long error)
-{
-	struct fd_process *p = fd_process_get(id);
-
-	if (p)
-		__sync_fetch_and_add(&p->errors[fd_error_class(error)], 1);
-}
 
 static __always_inline u8 fd_op(u64 nr, struct task_struct *task)
 {
@@ -149,7 +55,8 @@ struct syscall_args {
 };
 
 /* Argument registers are untouched at sys_exit; i386 calls pass theirs in others. */
-static __always_inline struct syscall_args syscall_args(struct pt_regs *regs, struct task_struct *task)
+static __always_inline struct syscall_args syscall_args(struct pt_regs *regs,
+							struct task_struct *task)
 {
 	struct syscall_args args;
 
@@ -317,8 +224,8 @@ static __always_inline int handle_install(void)
 	return 0;
 }
 
-/* At its entry, under files->file_lock, what it will find is already so: a slot that is reserved and not
- * yet filled makes it fail with EBUSY. */
+/* At its entry, under files->file_lock, what it will find is already so: a slot that is reserved
+ * and not yet filled makes it fail with EBUSY. */
 static __always_inline int handle_dup2(struct files_struct *files, u32 fd)
 {
 	struct file **slots = BPF_CORE_READ(files, fdt, fd);
@@ -334,8 +241,8 @@ static __always_inline int handle_dup2(struct files_struct *files, u32 fd)
 	return 0;
 }
 
-/* owner is the table that the descriptor was in: the task's own, or one that is being torn down (exit, or
- * the last unshare), or none when the kernel closes a file of its own. */
+/* owner is the table that the descriptor was in: the task's own, or one that is being torn down
+ * (exit, or the last unshare), or none when the kernel closes a file of its own. */
 static __always_inline int handle_close(void *owner)
 {
 	struct task_struct *task;
@@ -444,7 +351,8 @@ static __always_inline void fd_first_sight(struct task_struct *task)
 		__sync_fetch_and_add(&fd_lost, 1);
 }
 
-/* A child starts with a copy of its parent's table. Attached after the program that marks it watched. */
+/* A child starts with a copy of its parent's table. Attached after the program that marks it
+ * watched. */
 SEC("?tp_btf/sched_process_fork")
 int BPF_PROG(fd_fork, struct task_struct *parent, struct task_struct *child)
 {

@@ -18,7 +18,8 @@ struct fd_process {
 	__u64 closes;
 	__u64 other_table; /* opens and closes of threads whose table is not their process's */
 	__u64 errors[FD_ERROR_CNT];
-	__s64 level_first; /* descriptors when it was born or first executed, else FD_LEVEL_UNKNOWN */
+	__s64 level_first; /* descriptors when it was born or first executed, else FD_LEVEL_UNKNOWN
+			    */
 	__s64 level_exit;  /* before its table was torn down, else FD_LEVEL_UNKNOWN */
 };
 

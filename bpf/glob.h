@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0) */
 /*
- * Matching a comm against all shell patterns at once. State i of a pattern means "its first i tokens
- * have matched"; a byte moves the state on by one where the token admits it, and a star keeps it. So all
- * patterns together are one 64-bit word, and 15 bytes of comm are 15 steps without a branch.
+ * Matching a comm against all shell patterns at once. State i of a pattern means "its first i
+ * tokens have matched"; a byte moves the state on by one where the token admits it, and a star
+ * keeps it. So all patterns together are one 64-bit word, and 15 bytes of comm are 15 steps without
+ * a branch.
  */
 #ifndef KTALLY_GLOB_H
 #define KTALLY_GLOB_H

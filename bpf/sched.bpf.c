@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0)
 /*
- * Context switches and where a thread's time went, per thread while it lives, folded into its process at
- * its last switch. The switch counts are the kernel's own: __schedule() has incremented nvcsw or nivcsw
- * before it calls the tracepoint (5.10 to 7.2), so they are copied, not guessed from the task's state.
+ * Context switches and where a thread's time went, per thread while it lives, folded into its
+ * process at its last switch. The switch counts are the kernel's own: __schedule() has incremented
+ * nvcsw or nivcsw before it calls the tracepoint (5.10 to 7.2), so they are copied, not guessed
+ * from the task's state.
  */
 #include "targets.bpf.h"
 
@@ -73,8 +74,8 @@ static __always_inline struct sched_process *process_get(u64 id)
 	return p;
 }
 
-/* The last switch, out of a dead task. The kernel sums a thread's counters into its process when it is
- * released, before that switch, so the switch is in nobody's count, except a leader's, which is
+/* The last switch, out of a dead task. The kernel sums a thread's counters into its process when it
+ * is released, before that switch, so the switch is in nobody's count, except a leader's, which is
  * released by its parent later. */
 static __always_inline void thread_fold(u64 key, struct sched_thread *t, struct task_struct *task)
 {
@@ -153,7 +154,8 @@ int BPF_PROG(sched_switch, bool preempt, struct task_struct *prev, struct task_s
 	return 0;
 }
 
-/* Also fires for a task that wakes itself before it has switched out: it is then still on its CPU. */
+/* Also fires for a task that wakes itself before it has switched out: it is then still on its
+ * CPU. */
 SEC("?tp_btf/sched_wakeup")
 int BPF_PROG(sched_wakeup, struct task_struct *task)
 {
@@ -177,8 +179,9 @@ static __always_inline u32 present_state(struct task_struct *task)
 	return bpf_core_field_exists(task->on_cpu) && !task->on_cpu ? SCHED_RUNNABLE : SCHED_ON_CPU;
 }
 
-/* Threads that lived before ktally: their state now, so that a thread which sleeps on counts as blocked
- * from the start, and what their process's ended threads had counted. Run when a process joins. */
+/* Threads that lived before ktally: their state now, so that a thread which sleeps on counts as
+ * blocked from the start, and what their process's ended threads had counted. Run when a process
+ * joins. */
 SEC("?iter/task")
 int sched_prime(struct bpf_iter__task *ctx)
 {

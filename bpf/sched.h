@@ -9,8 +9,9 @@
 
 enum sched_state { SCHED_BLOCKED, SCHED_RUNNABLE, SCHED_ON_CPU };
 
-/* Value of `sched_threads`; the key is the address of the task_struct, which no other thread can have
- * before this one's last switch (a TID can be taken again before it). Written by its thread alone. */
+/* Value of `sched_threads`; the key is the address of the task_struct, which no other thread can
+ * have before this one's last switch (a TID can be taken again before it). Written by its thread
+ * alone. */
 struct sched_thread {
 	__u64 process;	   /* PROCESS_ID */
 	__u64 voluntary;   /* the kernel's own nvcsw at the last switch, from before ktally too */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0) */
 /*
- * What each system call does to a descriptor table: one row per call, for the x86-64 and the i386 table
- * (arch/x86/entry/syscalls/syscall_64.tbl and syscall_32.tbl, 5.10 to 7.2). A call that is not here does
- * nothing to it that its number, arguments and result could tell.
+ * What each system call does to a descriptor table: one row per call, for the x86-64 and the i386
+ * table (arch/x86/entry/syscalls/syscall_64.tbl and syscall_32.tbl, 5.10 to 7.2). A call that is
+ * not here does nothing to it that its number, arguments and result could tell.
  */
 #ifndef KTALLY_SYSCALLS_BPF_H
 #define KTALLY_SYSCALLS_BPF_H
@@ -127,10 +127,11 @@ const volatile __u8 fd_ops_32[SYSCALL_NR_MAX] = {
 #undef N32
 
 /* bpf(2) commands that return a descriptor, a bit each: MAP_CREATE, PROG_LOAD, OBJ_GET,
- * PROG_GET_FD_BY_ID, MAP_GET_FD_BY_ID, RAW_TRACEPOINT_OPEN, BTF_LOAD, BTF_GET_FD_BY_ID, LINK_CREATE,
- * LINK_GET_FD_BY_ID, ENABLE_STATS, ITER_CREATE, TOKEN_CREATE (include/uapi/linux/bpf.h). */
-#define BPF_FD_COMMANDS                                                                            \
-	(1ULL << 0 | 1ULL << 5 | 1ULL << 7 | 1ULL << 13 | 1ULL << 14 | 1ULL << 17 | 1ULL << 18 |    \
+ * PROG_GET_FD_BY_ID, MAP_GET_FD_BY_ID, RAW_TRACEPOINT_OPEN, BTF_LOAD, BTF_GET_FD_BY_ID,
+ * LINK_CREATE, LINK_GET_FD_BY_ID, ENABLE_STATS, ITER_CREATE, TOKEN_CREATE
+ * (include/uapi/linux/bpf.h). */
+#define BPF_FD_COMMANDS                                                                          \
+	(1ULL << 0 | 1ULL << 5 | 1ULL << 7 | 1ULL << 13 | 1ULL << 14 | 1ULL << 17 | 1ULL << 18 | \
 	 1ULL << 19 | 1ULL << 28 | 1ULL << 30 | 1ULL << 32 | 1ULL << 33 | 1ULL << 36)
 
 /* socketcall(2) numbers (include/uapi/linux/net.h): SYS_SOCKET 1, SYS_ACCEPT 5, SYS_SOCKETPAIR 8,

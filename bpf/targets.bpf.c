@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0)
 /*
- * Who is watched, decided in the kernel at the moment a process is born, executes, is renamed, changes
- * its cgroup or ends, so that no race with user space can miss one. Counts nothing.
+ * Who is watched, decided in the kernel at the moment a process is born, executes, is renamed,
+ * changes its cgroup or ends, so that no race with user space can miss one. Counts nothing.
  */
 #include "targets.bpf.h"
 
@@ -160,7 +160,8 @@ int BPF_PROG(targets_exec, struct task_struct *task, pid_t old_pid, struct linux
 	u64 groups;
 
 	if (gate_tgid && task->tgid == gate_tgid && !is_watched(task->tgid)) {
-		groups = gate_group | all_group | groups_by_cgroup(task) | groups_by_comm(task->comm);
+		groups = gate_group | all_group | groups_by_cgroup(task) |
+			 groups_by_comm(task->comm);
 		watch(task, groups, MEMBER_BORN, task->real_parent->tgid);
 	}
 	m = member_of(task);

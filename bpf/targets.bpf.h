@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0) */
-/* Is this task watched: one byte load, so that a task that is not watched costs next to nothing. The
- * maps are made once, by targets.bpf.c's object, and handed to every instrument's. */
+/* Is this task watched: one byte load, so that a task that is not watched costs next to nothing.
+ * The maps are made once, by targets.bpf.c's object, and handed to every instrument's. */
 #ifndef KTALLY_TARGETS_BPF_H
 #define KTALLY_TARGETS_BPF_H
 

@@ -8,9 +8,9 @@
 #endif
 
 /*
- * A process is its PID and its start time in ticks of /proc/PID/stat field 22, packed: PIDs are below
- * 2^22 (PID_MAX_LIMIT), which leaves the start time 42 bits, 1,394 years of uptime. A reused PID is
- * therefore another process for every map and table.
+ * A process is its PID and its start time in ticks of /proc/PID/stat field 22, packed: PIDs are
+ * below 2^22 (PID_MAX_LIMIT), which leaves the start time 42 bits, 1,394 years of uptime. A reused
+ * PID is therefore another process for every map and table.
  */
 #define PROCESS_ID_PID_BITS 22
 #define PROCESS_ID(pid, start_ticks) (((__u64)(start_ticks) << PROCESS_ID_PID_BITS) | (__u64)(pid))
@@ -20,7 +20,8 @@
 /* One bit per target that can grow: a tree, a cgroup, a comm glob, everything. */
 #define GROUPS_MAX 64
 
-/* One byte per PID: is this process watched. Sized to pid_max, at least this, and a power of two. */
+/* One byte per PID: is this process watched. Sized to pid_max, at least this, and a power of
+ * two. */
 #define WATCHED_MIN_BYTES 4096
 
 enum member_flag {

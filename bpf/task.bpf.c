@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0)
 /*
- * What the kernel itself knows of the watched processes, read in one pass over all tasks: nothing is
- * counted here and nothing runs between two reads, except once when a process ends.
+ * What the kernel itself knows of the watched processes, read in one pass over all tasks: nothing
+ * is counted here and nothing runs between two reads, except once when a process ends.
  */
 #include "targets.bpf.h"
 
@@ -9,7 +9,8 @@
 
 #include "task.h"
 
-#define FILES_MAX 512 /* descriptors whose kind is looked up here; larger tables are listed from /proc */
+#define FILES_MAX \
+	512 /* descriptors whose kind is looked up here; larger tables are listed from /proc */
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -46,7 +47,8 @@ static __always_inline s64 rss_bytes(struct task_struct *task)
 
 	if (!mm)
 		return TASK_UNKNOWN;
-	return (mm_pages(mm, MM_FILEPAGES) + mm_pages(mm, MM_ANONPAGES) + mm_pages(mm, MM_SHMEMPAGES))
+	return (mm_pages(mm, MM_FILEPAGES) + mm_pages(mm, MM_ANONPAGES) +
+		mm_pages(mm, MM_SHMEMPAGES))
 	       << PAGE_SHIFT;
 }
 
@@ -109,8 +111,8 @@ int task_read(struct bpf_iter__task *ctx)
 	return 0;
 }
 
-/* The last thread of a process ends: all others are summed in signal_struct, except a leader that ended
- * first and waits for its parent. */
+/* The last thread of a process ends: all others are summed in signal_struct, except a leader that
+ * ended first and waits for its parent. */
 SEC("?tp_btf/sched_process_exit")
 int BPF_PROG(task_exit, struct task_struct *task)
 {

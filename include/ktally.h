@@ -2,8 +2,9 @@
 /*
  * ktally.h - watch processes the way the kernel counts them.
  *
- * A monitor watches targets (a PID, a command, a cgroup, a comm glob, everything), takes one snapshot
- * of each per interval, keeps a history, evaluates alert rules and writes records to outputs.
+ * A monitor watches targets (a PID, a command, a cgroup, a comm glob, everything), takes one
+ * snapshot of each per interval, keeps a history, evaluates alert rules and writes records to
+ * outputs.
  *
  * Conventions, for every function here:
  *   - 0 on success, -errno on failure; an out-parameter comes last and is untouched on failure;
@@ -12,9 +13,9 @@
  *   - nothing is printed; messages go to the log callback of the monitor;
  *   - option structs start with their own size: use KTALLY_OPTS() and name the fields that you set.
  *
- * Threads: configure a monitor (add_*) from one thread before it is started. Once it runs, the reading
- * functions (recent, averages, alerts, last_error) may be called from any thread. Callbacks run on the
- * monitor's thread and may read, but must not start, stop or close.
+ * Threads: configure a monitor (add_*) from one thread before it is started. Once it runs, the
+ * reading functions (recent, averages, alerts, last_error) may be called from any thread. Callbacks
+ * run on the monitor's thread and may read, but must not start, stop or close.
  */
 #ifndef KTALLY_H
 #define KTALLY_H
@@ -73,7 +74,8 @@ typedef void (*ktally_log_fn)(void *ctx, enum ktally_log_level level, const char
 enum ktally_bpf_mode {
 	KTALLY_BPF_AUTO,    /* the best rung that works, down to /proc */
 	KTALLY_BPF_OFF,     /* /proc only */
-	KTALLY_BPF_REQUIRE, /* start fails with -ENOTSUP when an instrument has to fall back to /proc */
+	KTALLY_BPF_REQUIRE, /* start fails with -ENOTSUP when an instrument has to fall back to
+			       /proc */
 };
 
 struct ktally_monitor_opts {
@@ -88,18 +90,20 @@ struct ktally_monitor_opts {
 	uint32_t max_processes; /* map capacity for targets that grow; 0: sized from the request */
 	ktally_log_fn log;      /* NULL: silent */
 	void *log_ctx;
-	uint32_t simulate_loss; /* a fault for tests: one event in so many is lost, and counted as lost */
+	uint32_t simulate_loss; /* a fault for tests: one event in so many is lost, and counted as
+				   lost */
 	size_t :0;
 };
 #define ktally_monitor_opts__last_field simulate_loss
 
 /* opts may be NULL. -EINVAL for an interval below 100 ms, -E2BIG for a newer option struct. */
-KTALLY_API int ktally_monitor__open(const struct ktally_monitor_opts *opts, struct ktally_monitor **ret);
+KTALLY_API int ktally_monitor__open(const struct ktally_monitor_opts *opts,
+				    struct ktally_monitor **ret);
 /* Stops, ends the command if one is still held at its gate, frees. NULL is allowed. */
 KTALLY_API void ktally_monitor__close(struct ktally_monitor *m);
 
-/* One sentence about the last failed call of this monitor, "" if none. The text belongs to the monitor
- * and is replaced by the next failure. */
+/* One sentence about the last failed call of this monitor, "" if none. The text belongs to the
+ * monitor and is replaced by the next failure. */
 KTALLY_API const char *ktally_monitor__last_error(const struct ktally_monitor *m);
 
 /* ---- targets ---- */
@@ -128,28 +132,31 @@ struct ktally_target_opts {
  * started at once and held before its first instruction until the monitor starts.
  * -ESRCH: no such process; -EPERM: a kernel thread; -ENOENT, -EACCES: command or cgroup; -EINVAL: a
  * cgroup v1 path, a bad pattern; -ENOSPC: more than 64 targets that can grow. */
-KTALLY_API int ktally_monitor__add_target(struct ktally_monitor *m, const struct ktally_target_opts *opts,
-					  size_t *ret);
+KTALLY_API int ktally_monitor__add_target(struct ktally_monitor *m,
+					  const struct ktally_target_opts *opts, size_t *ret);
 
 /* ---- rules, custom metrics, outputs ---- */
 
-/* 'NAME: EXPR [for DUR]', e.g. "fds: open_fds > 500 for 10s". -EINVAL with last_error on a bad one. */
+/* 'NAME: EXPR [for DUR]', e.g. "fds: open_fds > 500 for 10s". -EINVAL with last_error on a bad
+ * one. */
 KTALLY_API int ktally_monitor__add_rule(struct ktally_monitor *m, const char *text);
 /* A rule file in Prometheus rule-file syntax. -EINVAL with file, line and column in last_error. */
 KTALLY_API int ktally_monitor__add_rules_file(struct ktally_monitor *m, const char *path);
 
-/* Called once per target and tick. Report values with ktally_metrics__set; return 0, or -errno to have
- * the failure reported and the snapshot go on without this callback's values. */
+/* Called once per target and tick. Report values with ktally_metrics__set; return 0, or -errno to
+ * have the failure reported and the snapshot go on without this callback's values. */
 struct ktally_metrics;
 typedef int (*ktally_metrics_fn)(void *ctx, struct ktally_metrics *metrics);
 KTALLY_API int ktally_metrics__set(struct ktally_metrics *metrics, const char *name, double value);
 /* Index of the target that values are asked for. */
 KTALLY_API size_t ktally_metrics__target(const struct ktally_metrics *metrics);
-KTALLY_API int ktally_monitor__add_metrics(struct ktally_monitor *m, ktally_metrics_fn fn, void *ctx);
+KTALLY_API int ktally_monitor__add_metrics(struct ktally_monitor *m, ktally_metrics_fn fn,
+					   void *ctx);
 
 /* Called with every snapshot, on the monitor's thread; the snapshot is valid during the call. */
 typedef void (*ktally_snapshot_fn)(void *ctx, const struct ktally_snapshot *snapshot);
-KTALLY_API int ktally_monitor__on_snapshot(struct ktally_monitor *m, ktally_snapshot_fn fn, void *ctx);
+KTALLY_API int ktally_monitor__on_snapshot(struct ktally_monitor *m, ktally_snapshot_fn fn,
+					   void *ctx);
 
 struct ktally_output_opts {
 	size_t sz;
@@ -161,21 +168,23 @@ struct ktally_output_opts {
 };
 #define ktally_output_opts__last_field color
 
-KTALLY_API int ktally_monitor__add_output(struct ktally_monitor *m, const struct ktally_output_opts *opts);
+KTALLY_API int ktally_monitor__add_output(struct ktally_monitor *m,
+					  const struct ktally_output_opts *opts);
 
 /* 'INSTRUMENT=RUNG', e.g. "fd=syscall": only that rung is tried. -EINVAL for an unknown one. */
 KTALLY_API int ktally_monitor__force_rung(struct ktally_monitor *m, const char *text);
 
 /* ---- running ---- */
 
-/* Attaches, takes the silent baseline, writes the header and runs on a thread of its own. Idempotent. */
+/* Attaches, takes the silent baseline, writes the header and runs on a thread of its own.
+ * Idempotent. */
 KTALLY_API int ktally_monitor__start(struct ktally_monitor *m);
 /* Takes a last snapshot, writes the trailer, detaches. Returns within one interval. Idempotent. */
 KTALLY_API int ktally_monitor__stop(struct ktally_monitor *m);
 
-/* Instead of start: begin, then poll fd and call dispatch whenever it is readable. dispatch returns 1
- * once the run has ended (count, duration, last target gone, reader gone), 0 before, -errno on failure.
- * stop works the same and must be called before close to get the trailer. */
+/* Instead of start: begin, then poll fd and call dispatch whenever it is readable. dispatch returns
+ * 1 once the run has ended (count, duration, last target gone, reader gone), 0 before, -errno on
+ * failure. stop works the same and must be called before close to get the trailer. */
 KTALLY_API int ktally_monitor__begin(struct ktally_monitor *m);
 KTALLY_API int ktally_monitor__fd(const struct ktally_monitor *m);
 KTALLY_API int ktally_monitor__dispatch(struct ktally_monitor *m);
@@ -214,10 +223,12 @@ KTALLY_API int ktally_monitor__recent(const struct ktally_monitor *m, size_t tar
 				      struct ktally_snapshots **ret);
 KTALLY_API size_t ktally_snapshots__count(const struct ktally_snapshots *list);
 /* Valid until the list is freed; NULL when index is out of range. */
-KTALLY_API const struct ktally_snapshot *ktally_snapshots__at(const struct ktally_snapshots *list, size_t index);
+KTALLY_API const struct ktally_snapshot *ktally_snapshots__at(const struct ktally_snapshots *list,
+							      size_t index);
 KTALLY_API void ktally_snapshots__free(struct ktally_snapshots *list);
 
-/* By name ("cpu_percent", or the name of a custom metric). -ENOENT: no such metric, -ENODATA: unknown. */
+/* By name ("cpu_percent", or the name of a custom metric). -ENOENT: no such metric, -ENODATA:
+ * unknown. */
 KTALLY_API int ktally_snapshot__get(const struct ktally_snapshot *s, const char *name, double *ret);
 KTALLY_API double ktally_snapshot__timestamp(const struct ktally_snapshot *s); /* epoch seconds */
 KTALLY_API size_t ktally_snapshot__target(const struct ktally_snapshot *s);
@@ -226,8 +237,8 @@ KTALLY_API const char *ktally_snapshot__comm(const struct ktally_snapshot *s);
 
 /* Averages of a target over the last `seconds`, by time, from history. count is 0 when there was no
  * snapshot yet; every average is then -ENODATA. */
-KTALLY_API int ktally_monitor__averages(const struct ktally_monitor *m, size_t target, double seconds,
-					struct ktally_averages **ret);
+KTALLY_API int ktally_monitor__averages(const struct ktally_monitor *m, size_t target,
+					double seconds, struct ktally_averages **ret);
 KTALLY_API size_t ktally_averages__count(const struct ktally_averages *a);
 KTALLY_API int ktally_averages__get(const struct ktally_averages *a, const char *name, double *ret);
 KTALLY_API void ktally_averages__free(struct ktally_averages *a);
@@ -249,7 +260,8 @@ struct ktally_alert {
 KTALLY_API int ktally_monitor__alerts(const struct ktally_monitor *m, struct ktally_alerts **ret);
 KTALLY_API size_t ktally_alerts__count(const struct ktally_alerts *list);
 /* Strings are valid until the list is freed. ret->sz must be set. */
-KTALLY_API int ktally_alerts__at(const struct ktally_alerts *list, size_t index, struct ktally_alert *ret);
+KTALLY_API int ktally_alerts__at(const struct ktally_alerts *list, size_t index,
+				 struct ktally_alert *ret);
 KTALLY_API void ktally_alerts__free(struct ktally_alerts *list);
 
 /* ---- what this host allows ---- */
@@ -266,15 +278,16 @@ struct ktally_check_opts {
 
 /* What a monitor with default options would do here. */
 enum ktally_verdict {
-	KTALLY_VERDICT_EXACT,         /* every instrument runs on an exact rung */
-	KTALLY_VERDICT_DEGRADED,      /* runs; an instrument is on a rung that does not see everything */
-	KTALLY_VERDICT_NO_BPF,        /* runs; every instrument is on /proc */
+	KTALLY_VERDICT_EXACT,    /* every instrument runs on an exact rung */
+	KTALLY_VERDICT_DEGRADED, /* runs; an instrument is on a rung that does not see everything */
+	KTALLY_VERDICT_NO_BPF,   /* runs; every instrument is on /proc */
 	KTALLY_VERDICT_NOT_PERMITTED, /* begin fails with -EPERM: capabilities are missing */
 };
 
 struct ktally_check_item {
 	size_t sz;
-	const char *section; /* "kernel", "namespaces", "cgroups", "capabilities", "programs", "instruments" */
+	const char *section; /* "kernel", "namespaces", "cgroups", "capabilities", "programs",
+				"instruments" */
 	const char *name;    /* in "instruments": INSTRUMENT=RUNG, as __force_rung takes it */
 	int ok;              /* 1 yes, 0 no, -1 could not be found out */
 	const char *detail;  /* one sentence; for a no, the reason */
@@ -283,24 +296,26 @@ struct ktally_check_item {
 };
 #define ktally_check_item__last_field fix
 
-/* Tries everything for real, and leaves nothing behind: loads and attaches a program of every type in use,
- * climbs every rung of every instrument. Starts short-lived children. opts may be NULL. */
+/* Tries everything for real, and leaves nothing behind: loads and attaches a program of every type
+ * in use, climbs every rung of every instrument. Starts short-lived children. opts may be NULL. */
 KTALLY_API int ktally_check__run(const struct ktally_check_opts *opts, struct ktally_check **ret);
 KTALLY_API enum ktally_verdict ktally_check__verdict(const struct ktally_check *c);
 KTALLY_API size_t ktally_check__count(const struct ktally_check *c);
 /* Strings are valid until the report is freed. ret->sz must be set. -ENOENT: no such item. */
-KTALLY_API int ktally_check__at(const struct ktally_check *c, size_t index, struct ktally_check_item *ret);
+KTALLY_API int ktally_check__at(const struct ktally_check *c, size_t index,
+				struct ktally_check_item *ret);
 /* The report as one JSON object, without newline; free(3) it. */
 KTALLY_API int ktally_check__json(const struct ktally_check *c, char **ret);
 KTALLY_API void ktally_check__free(struct ktally_check *c);
 
 /* ---- least privilege ---- */
 
-/* Gives up, for the calling thread and what it starts from now on, every capability that a monitor which
- * has begun does not need, and sets no_new_privs. Kept, where held: CAP_BPF (reading maps before Linux
- * 5.19), and CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH for what /proc hides of other users' processes. Call it
- * between __begin and __dispatch, or between __begin and __start. A command target has been started before
- * and keeps the caller's privileges. There is no way back. */
+/* Gives up, for the calling thread and what it starts from now on, every capability that a monitor
+ * which has begun does not need, and sets no_new_privs. Kept, where held: CAP_BPF (reading maps
+ * before Linux 5.19), and CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH for what /proc hides of other
+ * users' processes. Call it between __begin and __dispatch, or between __begin and __start. A
+ * command target has been started before and keeps the caller's privileges. There is no way
+ * back. */
 KTALLY_API int ktally_drop_privileges(void);
 
 #ifdef __cplusplus

@@ -1,7 +1,7 @@
-/* SPDX-License-Identifier: BSD-2-Clause */
+// SPDX-License-Identifier: BSD-2-Clause
 /*
- * The library in one page: watch this process twice a second with a metric of its own, do some work, stop,
- * print averages. cc monitor.c $(pkg-config --cflags --libs ktally); run as root.
+ * The library in one page: watch this process twice a second with a metric of its own, do some
+ * work, stop, print averages. cc monitor.c $(pkg-config --cflags --libs ktally); run as root.
  */
 #include <ktally.h>
 #include <stdio.h>
@@ -10,7 +10,8 @@
 #include <unistd.h>
 
 struct work {
-	unsigned long rounds; /* written here, read on the monitor's thread: a whole word is never torn */
+	unsigned long
+		rounds; /* written here, read on the monitor's thread: a whole word is never torn */
 };
 
 static int report_rounds(void *ctx, struct ktally_metrics *metrics)

@@ -59,7 +59,8 @@ static const char *errno_sentence(int err)
 {
 	switch (err) {
 	case EPERM:
-		return "not permitted: needs CAP_BPF and CAP_PERFMON, or the kernel forbids this program type";
+		return "not permitted: needs CAP_BPF and CAP_PERFMON, or the kernel forbids this "
+		       "program type";
 	case EACCES:
 		return "the kernel's verifier or its permissions refused it";
 	case ENOENT:
@@ -76,7 +77,7 @@ static const char *errno_sentence(int err)
 	return strerror(err);
 }
 
-static int refuse(char *reason, const char *stage, int err)
+int bpfload_refuse(char *reason, const char *stage, int err)
 {
 	snprintf(reason, LADDER_REASON_LEN, "%s: %s (errno %d)", stage, errno_sentence(-err), -err);
 	return err;
@@ -87,7 +88,7 @@ static int enable(struct bpf_object *obj, const char *name, char *reason)
 	struct bpf_program *prog = bpf_object__find_program_by_name(obj, name);
 
 	if (!prog)
-		return refuse(reason, name, -ENOENT);
+		return bpfload_refuse(reason, name, -ENOENT);
 	return bpf_program__set_autoload(prog, true);
 }
 
@@ -102,10 +103,10 @@ int bpfload_start(struct bpf_object_skeleton *s, const char *const *programs, ch
 		return err;
 	err = bpf_object__load_skeleton(s);
 	if (err)
-		return refuse(reason, "load", err);
+		return bpfload_refuse(reason, "load", err);
 	err = bpf_object__attach_skeleton(s);
 	if (err)
-		return refuse(reason, "attach", err);
+		return bpfload_refuse(reason, "attach", err);
 	return 0;
 }
 
@@ -122,7 +123,7 @@ int bpfload_share(const struct bpf_shared *shared, struct bpf_map *watched, uint
 	if (!err)
 		err = bpf_map__reuse_fd(watched, shared->watched_fd);
 	if (err)
-		return refuse(reason, "map watched", err);
+		return bpfload_refuse(reason, "map watched", err);
 	*mask = shared->watched_mask;
 	return 0;
 }
@@ -136,15 +137,17 @@ uint64_t bpfload_misses(const struct bpf_object *obj)
 		struct bpf_prog_info info = {};
 		__u32 len = sizeof(info);
 
-		if (bpf_program__fd(prog) < 0 || bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &len))
+		if (bpf_program__fd(prog) < 0 ||
+		    bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &len))
 			continue;
 		misses += info.recursion_misses;
 	}
 	return misses;
 }
 
-int bpfload_attach_multi(const struct bpf_object *obj, const char *program, const char *const *symbols,
-			 int retprobe, struct bpf_link **ret, char *reason)
+int bpfload_attach_multi(const struct bpf_object *obj, const char *program,
+			 const char *const *symbols, int retprobe, struct bpf_link **ret,
+			 char *reason)
 {
 	LIBBPF_OPTS(bpf_kprobe_multi_opts, opts, .retprobe = retprobe);
 	struct bpf_program *prog = bpf_object__find_program_by_name(obj, program);
@@ -155,7 +158,7 @@ int bpfload_attach_multi(const struct bpf_object *obj, const char *program, cons
 		opts.cnt++;
 	link = prog ? bpf_program__attach_kprobe_multi_opts(prog, NULL, &opts) : NULL;
 	if (!link)
-		return refuse(reason, symbols[0], prog ? -errno : -ENOENT);
+		return bpfload_refuse(reason, symbols[0], prog ? -errno : -ENOENT);
 	*ret = link;
 	return 0;
 }
@@ -166,7 +169,8 @@ static const struct bpf_insn return_zero[] = {
 	{ .code = BPF_JMP | BPF_EXIT },
 };
 
-/* BTF type 1 is no function, so a kernel that allows fentry says EINVAL, one that forbids it EPERM. */
+/* BTF type 1 is no function, so a kernel that allows fentry says EINVAL, one that forbids it
+ * EPERM. */
 int bpfload_try_fentry(char *reason)
 {
 	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_TRACE_FENTRY,
@@ -175,7 +179,7 @@ int bpfload_try_fentry(char *reason)
 
 	if (fd >= 0)
 		close(fd);
-	return fd == -EPERM ? refuse(reason, "fentry", fd) : 0;
+	return fd == -EPERM ? bpfload_refuse(reason, "fentry", fd) : 0;
 }
 
 int bpfload_try_kprobe_multi(char *reason)
@@ -187,13 +191,13 @@ int bpfload_try_kprobe_multi(char *reason)
 
 	fd = bpf_prog_load(BPF_PROG_TYPE_KPROBE, NULL, "GPL", return_zero, 2, &opts);
 	if (fd < 0)
-		return refuse(reason, "kprobe.multi", fd);
+		return bpfload_refuse(reason, "kprobe.multi", fd);
 	link.kprobe_multi.syms = &symbol;
 	link.kprobe_multi.cnt = 1;
 	link_fd = bpf_link_create(fd, 0, BPF_TRACE_KPROBE_MULTI, &link);
 	close(fd);
 	if (link_fd < 0)
-		return refuse(reason, "kprobe.multi", link_fd);
+		return bpfload_refuse(reason, "kprobe.multi", link_fd);
 	close(link_fd);
 	return 0;
 }
@@ -214,7 +218,8 @@ static int reader_grow(struct bpf_reader *r, size_t cap)
 	return 0;
 }
 
-/* One batch into the free room. 0: more follows, -ENOENT: the end, -ENOSPC: a bucket needs more room. */
+/* One batch into the free room. 0: more follows, -ENOENT: the end, -ENOSPC: a bucket needs more
+ * room. */
 static int read_batch(struct bpf_reader *r, int fd, void *cursor, bool first)
 {
 	__u32 n = r->cap - r->count;

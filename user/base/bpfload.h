@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Loading one skeleton with only the programs that a rung names, and reading whole maps. Every object
- * is its own: one refused program takes no other instrument down.
+ * Loading one skeleton with only the programs that a rung names, and reading whole maps. Every
+ * object is its own: one refused program takes no other instrument down.
  */
 #ifndef KTALLY_BASE_BPFLOAD_H
 #define KTALLY_BASE_BPFLOAD_H
@@ -22,9 +22,9 @@ struct bpf_shared {
 	uint32_t capacity; /* processes that the maps must hold */
 };
 
-/* libbpf prints to standard error unless told otherwise, for the whole process and without a context
- * argument. Between these two calls its messages of this thread go to fn, and those of other threads to
- * wherever they went before. */
+/* libbpf prints to standard error unless told otherwise, for the whole process and without a
+ * context argument. Between these two calls its messages of this thread go to fn, and those of
+ * other threads to wherever they went before. */
 typedef void (*bpfload_log_fn)(void *ctx, const char *message);
 void bpfload_log_begin(bpfload_log_fn fn, void *ctx);
 void bpfload_log_end(void);
@@ -33,26 +33,31 @@ void bpfload_log_end(void);
  * LADDER_REASON_LEN bytes) gets one sentence; the skeleton stays the caller's to destroy. */
 int bpfload_start(struct bpf_object_skeleton *s, const char *const *programs, char *reason);
 
-/* Times that the kernel skipped one of the object's programs because it was already running on that CPU:
- * events that nobody counted. 0 before 5.12, which neither skips nor says so. */
+/* The sentence of a refusal, "STAGE: what that errno means here", into reason; returns err. */
+int bpfload_refuse(char *reason, const char *stage, int err);
+
+/* Times that the kernel skipped one of the object's programs because it was already running on that
+ * CPU: events that nobody counted. 0 before 5.12, which neither skips nor says so. */
 uint64_t bpfload_misses(const struct bpf_object *obj);
 
-/* kprobe.multi by symbol: libbpf 1.1 finds no pattern where /proc/kallsyms cannot be read. NULL-terminated
- * symbols; all must exist. */
-int bpfload_attach_multi(const struct bpf_object *obj, const char *program, const char *const *symbols,
-			 int retprobe, struct bpf_link **ret, char *reason);
+/* kprobe.multi by symbol: libbpf 1.1 finds no pattern where /proc/kallsyms cannot be read.
+ * NULL-terminated symbols; all must exist. */
+int bpfload_attach_multi(const struct bpf_object *obj, const char *program,
+			 const char *const *symbols, int retprobe, struct bpf_link **ret,
+			 char *reason);
 
-/* Would the kernel take such a program at all? A load or attach of the smallest one, which spares the
- * real object's when the answer is no. 0, or -errno with a sentence in reason. */
+/* Would the kernel take such a program at all? A load or attach of the smallest one, which spares
+ * the real object's when the answer is no. 0, or -errno with a sentence in reason. */
 int bpfload_try_fentry(char *reason);
 int bpfload_try_kprobe_multi(char *reason);
 
-/* Hands the shared table to an object that is open and not yet loaded. mask: its rodata variable. */
+/* Hands the shared table to an object that is open and not yet loaded. mask: its rodata
+ * variable. */
 int bpfload_share(const struct bpf_shared *shared, struct bpf_map *watched, uint32_t *mask,
 		  char *reason);
 
-/* A whole hash map into *keys and *values, which belong to the reader and grow as needed. A map that
- * changes meanwhile may yield an element twice or not at all, never a torn one. */
+/* A whole hash map into *keys and *values, which belong to the reader and grow as needed. A map
+ * that changes meanwhile may yield an element twice or not at all, never a torn one. */
 struct bpf_reader {
 	void *keys;
 	void *values;

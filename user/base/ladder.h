@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * An instrument's ladder: ways to get its numbers, best first. The climber tries them in order, keeps the
- * reason of every refusal, and stays on the first that opens. It never asks for a kernel version.
+ * An instrument's ladder: ways to get its numbers, best first. The climber tries them in order,
+ * keeps the reason of every refusal, and stays on the first that opens. It never asks for a kernel
+ * version.
  */
 #ifndef KTALLY_BASE_LADDER_H
 #define KTALLY_BASE_LADDER_H
@@ -19,7 +20,8 @@ struct rung {
 	bool exact;
 	uint64_t provides; /* bit per enum raw_id */
 	const char *sees;  /* one sentence: what it counts, and what it cannot see */
-	/* 0, or -errno with a sentence in reason (LADDER_REASON_LEN bytes); leaves nothing behind then */
+	/* 0, or -errno with a sentence in reason (LADDER_REASON_LEN bytes); leaves nothing behind
+	 * then */
 	int (*open)(void *self, char *reason);
 	int (*read)(void *self);
 };
@@ -43,8 +45,8 @@ struct ladder {
 	size_t refused_cnt;
 };
 
-/* -ENOENT: the forced rung is not in the table; -ENOTSUP: none opened that the wish allows (the last
- * refusal says why); else 0 and l->active is open. */
+/* -ENOENT: the forced rung is not in the table; -ENOTSUP: none opened that the wish allows (the
+ * last refusal says why); else 0 and l->active is open. */
 int ladder_climb(struct ladder *l, const struct rung *rungs, size_t cnt,
 		 const struct ladder_wish *wish, void *self);
 

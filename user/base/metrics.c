@@ -6,9 +6,15 @@
 
 const struct metric metrics[METRIC_COUNT] = {
 #define RAW(...)
-#define METRIC(id, name_, unit_, decimals_, derive_, a_, b_, scale_, help_)                          \
-	[METRIC_##id] = { .name = (name_), .unit = (unit_), .decimals = (decimals_),                 \
-			  .derive = (derive_), .a = (a_), .b = (b_), .scale = (scale_), .help = (help_) },
+#define METRIC(id, name_, unit_, decimals_, derive_, a_, b_, scale_, help_) \
+	[METRIC_##id] = { .name = (name_),                                  \
+			  .unit = (unit_),                                  \
+			  .decimals = (decimals_),                          \
+			  .derive = (derive_),                              \
+			  .a = (a_),                                        \
+			  .b = (b_),                                        \
+			  .scale = (scale_),                                \
+			  .help = (help_) },
 #include "base/metrics.def"
 #undef RAW
 #undef METRIC

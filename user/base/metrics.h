@@ -12,9 +12,9 @@
 #include <stdint.h>
 
 /* RAW_COUNTER only grows, from 0 when a process comes under watch, and a target keeps what its dead
- * members counted; RAW_LIFETIME likewise, but from 0 when the process started; RAW_BALANCE is kept like
- * a counter and may go either way; RAW_GAUGE is summed over live members; RAW_OWN belongs to one process
- * and is unknown for a target of several. */
+ * members counted; RAW_LIFETIME likewise, but from 0 when the process started; RAW_BALANCE is kept
+ * like a counter and may go either way; RAW_GAUGE is summed over live members; RAW_OWN belongs to
+ * one process and is unknown for a target of several. */
 enum raw_kind { RAW_COUNTER, RAW_LIFETIME, RAW_BALANCE, RAW_GAUGE, RAW_OWN };
 
 #define RAW_UNKNOWN INT64_MIN

@@ -16,11 +16,12 @@ struct verdict_row {
 
 static const struct verdict_row verdicts[] = {
 	[KTALLY_VERDICT_EXACT] = { EXIT_OK, "exact: every instrument counts all there is" },
-	[KTALLY_VERDICT_DEGRADED] = { EXIT_DEGRADED,
-				      "degraded: ktally runs; the best rung that opened does not see everything" },
-	[KTALLY_VERDICT_NO_BPF] = { EXIT_BPF, "no BPF: ktally runs on what /proc knows; the rest is null" },
-	[KTALLY_VERDICT_NOT_PERMITTED] = { EXIT_TARGET,
-					   "not permitted: ktally runs with --no-bpf only, on what /proc knows" },
+	[KTALLY_VERDICT_DEGRADED] = { EXIT_DEGRADED, "degraded: ktally runs; the best rung that "
+						     "opened does not see everything" },
+	[KTALLY_VERDICT_NO_BPF] = { EXIT_BPF,
+				    "no BPF: ktally runs on what /proc knows; the rest is null" },
+	[KTALLY_VERDICT_NOT_PERMITTED] = { EXIT_TARGET, "not permitted: ktally runs with --no-bpf "
+							"only, on what /proc knows" },
 };
 
 static const char *const check_help =
@@ -32,14 +33,27 @@ static const char *const check_help =
 	"  -v, --verbose  libbpf's own messages too, on standard error\n"
 	"  -h, --help     this text\n"
 	"\n"
-	"Exit status: 0 every instrument would be exact; 6 degraded: one or more would not see everything;\n"
-	"5 no BPF: /proc only; 4 not permitted: capabilities are missing; 1 the check failed; 2 usage.\n";
+	"Exit status: 0 every instrument would be exact; 6 degraded: one or more would not see "
+	"everything;\n"
+	"5 no BPF: /proc only; 4 not permitted: capabilities are missing; 1 the check failed; 2 "
+	"usage.\n";
 
 static void on_log(void *ctx, enum ktally_log_level level, const char *message)
 {
 	(void)ctx;
 	(void)level;
 	cli_error("%s", message);
+}
+
+/* A fix is printed once for rows that follow each other and share it. */
+static bool fix_is_due(const struct ktally_check *c, size_t i, const struct ktally_check_item *item)
+{
+	struct ktally_check_item next = { .sz = sizeof(next) };
+
+	if (!item->fix)
+		return false;
+	return ktally_check__at(c, i + 1, &next) || !next.fix || strcmp(item->fix, next.fix) ||
+	       strcmp(item->section, next.section);
 }
 
 static void print_table(const struct ktally_check *c)
@@ -54,8 +68,8 @@ static void print_table(const struct ktally_check *c)
 			printf("%s%s\n", i ? "\n" : "", item.section);
 		section = item.section;
 		printf("  %-3s  %-25s  %s\n", answers[item.ok + 1], item.name, item.detail);
-		if (item.fix)
-			printf("       %-25s  fix: %s\n", "", item.fix);
+		if (fix_is_due(c, i, &item))
+			printf("       fix: %s\n", item.fix);
 	}
 	printf("\n%s\n", verdicts[ktally_check__verdict(c)].text);
 }

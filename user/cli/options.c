@@ -25,11 +25,13 @@ static const struct option_row rows[] = {
 	{ 'p', "pid", VALUE_LIST, AT(pids), "PID[,PID...]", "watch processes (repeatable)" },
 	{ 'c', "cgroup", VALUE_LIST, AT(cgroups), "PATH",
 	  "watch a cgroup v2 subtree, future members included" },
-	{ 'C', "comm", VALUE_LIST, AT(comms), "GLOB", "watch processes by name, present and future" },
+	{ 'C', "comm", VALUE_LIST, AT(comms), "GLOB",
+	  "watch processes by name, present and future" },
 	{ 'a', "all", VALUE_FLAG, AT(all), NULL, "watch every process" },
 	{ 'f', "follow", VALUE_FLAG, AT(follow), NULL,
 	  "children and grandchildren too (default for -- CMD)" },
-	{ 'i', "interval", VALUE_DURATION, AT(interval_ns), "DUR", "between snapshots: 1s; least 100ms" },
+	{ 'i', "interval", VALUE_DURATION, AT(interval_ns), "DUR",
+	  "between snapshots: 1s; least 100ms" },
 	{ 'n', "count", VALUE_COUNT, AT(count), "N", "stop after N snapshots of each target" },
 	{ 'd', "duration", VALUE_DURATION, AT(duration_ns), "DUR", "stop after DUR" },
 	{ 0, "processes", VALUE_FLAG, AT(processes), NULL,
@@ -38,20 +40,24 @@ static const struct option_row rows[] = {
 	{ 0, "alert", VALUE_LIST, AT(alerts), "RULE", "alert rule 'NAME: EXPR [for DUR]'" },
 	{ 0, "no-default-rules", VALUE_FLAG, AT(no_default_rules), NULL,
 	  "without high_cpu, high_memory, file_handle_leak" },
-	{ 0, "fail-on-alert", VALUE_FLAG, AT(fail_on_alert), NULL, "exit status 3 when an alert fired" },
+	{ 0, "fail-on-alert", VALUE_FLAG, AT(fail_on_alert), NULL,
+	  "exit status 3 when an alert fired" },
 	{ 'o', "output", VALUE_TEXT, AT(output), "FILE", "write there instead of standard output" },
 	{ 0, "format", VALUE_TEXT, AT(format), "FORMAT",
 	  "jsonl or table (jsonl unless standard output is a terminal)" },
-	{ 0, "history", VALUE_COUNT, AT(history), "N", "snapshots kept in memory per target (1000)" },
+	{ 0, "history", VALUE_COUNT, AT(history), "N",
+	  "snapshots kept in memory per target (1000)" },
 	{ 0, "max-processes", VALUE_COUNT, AT(max_processes), "N",
 	  "room in the kernel's maps, when many more than 16384 processes end in one interval" },
 	{ 0, "rung", VALUE_LIST, AT(rungs), "NAME=RUNG", "use only this rung of an instrument" },
 	{ 0, "simulate-loss", VALUE_COUNT, AT(simulate_loss), "N",
 	  "lose one descriptor event in N, to see that losses are shown (for tests)" },
 	{ 0, "no-bpf", VALUE_FLAG, AT(no_bpf), NULL, "only what /proc knows; the rest is null" },
-	{ 0, "require-bpf", VALUE_FLAG, AT(require_bpf), NULL, "exit status 5 rather than fall back to /proc" },
+	{ 0, "require-bpf", VALUE_FLAG, AT(require_bpf), NULL,
+	  "exit status 5 rather than fall back to /proc" },
 	{ 'q', "quiet", VALUE_FLAG, AT(quiet), NULL, "no warnings" },
-	{ 'v', "verbose", VALUE_FLAG, AT(verbose), NULL, "say what is going on, libbpf's messages too" },
+	{ 'v', "verbose", VALUE_FLAG, AT(verbose), NULL,
+	  "say what is going on, libbpf's messages too" },
 	{ 'h', "help", VALUE_FLAG, AT(help), NULL, "this text" },
 	{ 'V', "version", VALUE_FLAG, AT(version), NULL, "version" },
 };
@@ -189,8 +195,9 @@ void run_options_help(void)
 
 	for (i = 0; i < ROW_CNT; i++) {
 		snprintf(left, sizeof(left), "%c%c%s --%s%s%s", rows[i].letter ? '-' : ' ',
-			 rows[i].letter ? rows[i].letter : ' ', rows[i].letter ? "," : " ", rows[i].name,
-			 rows[i].metavar ? " " : "", rows[i].metavar ? rows[i].metavar : "");
+			 rows[i].letter ? rows[i].letter : ' ', rows[i].letter ? "," : " ",
+			 rows[i].name, rows[i].metavar ? " " : "",
+			 rows[i].metavar ? rows[i].metavar : "");
 		printf("  %-28s %s\n", left, rows[i].help);
 	}
 }

@@ -98,7 +98,8 @@ static int add_targets(struct run *r)
 		err = add_other(r, &t);
 	}
 	for (i = 0; i < o->comms.cnt && !err; i++) {
-		KTALLY_OPTS(ktally_target_opts, t, .kind = KTALLY_TARGET_COMM, .glob = o->comms.items[i]);
+		KTALLY_OPTS(ktally_target_opts, t, .kind = KTALLY_TARGET_COMM,
+			    .glob = o->comms.items[i]);
 		err = add_other(r, &t);
 	}
 	if (o->all && !err) {
@@ -106,8 +107,8 @@ static int add_targets(struct run *r)
 		err = add_other(r, &t);
 	}
 	if (o->command && !err) {
-		KTALLY_OPTS(ktally_target_opts, t, .kind = KTALLY_TARGET_COMMAND, .argv = o->command,
-			    .follow = 1);
+		KTALLY_OPTS(ktally_target_opts, t, .kind = KTALLY_TARGET_COMMAND,
+			    .argv = o->command, .follow = 1);
 		err = add_other(r, &t);
 	}
 	return err;
@@ -157,11 +158,14 @@ static int open_monitor(struct run *r)
 	KTALLY_OPTS(ktally_monitor_opts, opts, .interval_ns = o->interval_ns, .history = o->history,
 		    .count = o->count, .duration_ns = o->duration_ns, .processes = o->processes,
 		    .no_default_rules = o->no_default_rules,
-		    .max_processes = (uint32_t)o->max_processes, .simulate_loss = (uint32_t)o->simulate_loss, .log = on_log,
+		    .max_processes = (uint32_t)o->max_processes,
+		    .simulate_loss = (uint32_t)o->simulate_loss, .log = on_log,
 		    .log_ctx = &r->options);
 	int err;
 
-	opts.bpf = o->no_bpf ? KTALLY_BPF_OFF : o->require_bpf ? KTALLY_BPF_REQUIRE : KTALLY_BPF_AUTO;
+	opts.bpf = o->no_bpf        ? KTALLY_BPF_OFF
+		   : o->require_bpf ? KTALLY_BPF_REQUIRE
+				    : KTALLY_BPF_AUTO;
 	err = ktally_monitor__open(&opts, &r->monitor);
 	if (err) {
 		cli_error("cannot open a monitor: %s", strerror(-err));

@@ -5,6 +5,8 @@
 
 #include <stdbool.h>
 
+/* cap: one of linux/capability.h. */
+bool caps_effective(int cap);
 /* CAP_BPF and CAP_PERFMON, or CAP_SYS_ADMIN, which includes both. */
 bool caps_allow_bpf(void);
 

@@ -26,9 +26,11 @@ static void note_write(struct ktally_monitor *m, struct monitor_output *o, int e
 	}
 	m->write_failed = true;
 	if (!o->failed_before)
-		monitor_log(m, KTALLY_LOG_ERROR,
-			    "cannot write records: %s; free some space: records are dropped whole and "
-			    "counted until writing works again", strerror(-err));
+		monitor_log(
+			m, KTALLY_LOG_ERROR,
+			"cannot write records: %s; free some space: records are dropped whole and "
+			"counted until writing works again",
+			strerror(-err));
 	o->failed_before = true;
 }
 
@@ -234,7 +236,8 @@ static void set_overhead(const struct ktally_monitor *m, struct trailer_record *
 
 	getrusage(RUSAGE_SELF, &ru);
 	t->overhead_cpu_seconds = (double)(clock_own_cpu_ns() - m->begin_cpu_ns) * 1e-9;
-	t->overhead_cpu_percent = run_seconds > 0 ? 100 * t->overhead_cpu_seconds / run_seconds : NAN;
+	t->overhead_cpu_percent =
+		run_seconds > 0 ? 100 * t->overhead_cpu_seconds / run_seconds : NAN;
 	t->overhead_max_rss_bytes = (uint64_t)ru.ru_maxrss * 1024;
 	t->overhead_bpf_seconds = NAN;
 	t->overhead_bpf_runs = NAN;
@@ -248,8 +251,8 @@ static void drain(struct ktally_monitor *m)
 		note_write(m, &m->outputs[i], output_drain(m->outputs[i].out, DRAIN_MS));
 }
 
-/* What waits for a slow reader goes first, so that there is room for the trailer and its counts are the
- * last word. */
+/* What waits for a slow reader goes first, so that there is room for the trailer and its counts are
+ * the last word. */
 void monitor_emit_trailer(struct ktally_monitor *m)
 {
 	struct averages *averages = calloc(m->targets.cnt, sizeof(*averages));

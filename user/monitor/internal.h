@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The monitor of include/ktally.h, from the inside: the stages side by side, and what they share. */
+/* The monitor of include/ktally.h, from the inside: the stages side by side, and what they
+ * share. */
 #ifndef KTALLY_MONITOR_INTERNAL_H
 #define KTALLY_MONITOR_INTERNAL_H
 

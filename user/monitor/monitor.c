@@ -224,7 +224,8 @@ int ktally_monitor__add_rules_file(struct ktally_monitor *m, const char *path)
 int ktally_monitor__add_metrics(struct ktally_monitor *m, ktally_metrics_fn fn, void *ctx)
 {
 	if (m->metrics_cnt == MONITOR_CALLBACKS_MAX)
-		return monitor_fail(m, -ENOSPC, "more than %d metric callbacks", MONITOR_CALLBACKS_MAX);
+		return monitor_fail(m, -ENOSPC, "more than %d metric callbacks",
+				    MONITOR_CALLBACKS_MAX);
 	m->metrics[m->metrics_cnt++] = (struct metrics_callback){ .fn = fn, .ctx = ctx };
 	return 0;
 }
@@ -232,7 +233,8 @@ int ktally_monitor__add_metrics(struct ktally_monitor *m, ktally_metrics_fn fn, 
 int ktally_monitor__on_snapshot(struct ktally_monitor *m, ktally_snapshot_fn fn, void *ctx)
 {
 	if (m->snapshot_cb_cnt == MONITOR_CALLBACKS_MAX)
-		return monitor_fail(m, -ENOSPC, "more than %d snapshot callbacks", MONITOR_CALLBACKS_MAX);
+		return monitor_fail(m, -ENOSPC, "more than %d snapshot callbacks",
+				    MONITOR_CALLBACKS_MAX);
 	m->snapshots[m->snapshot_cb_cnt++] = (struct snapshot_callback){ .fn = fn, .ctx = ctx };
 	return 0;
 }
@@ -256,7 +258,8 @@ int ktally_monitor__add_output(struct ktally_monitor *m, const struct ktally_out
 	if (!o->sink.format)
 		return monitor_fail(m, -EINVAL, "no format '%s'; there are jsonl and table", name);
 	o->sink.color = OPTS_GET(opts, color, 0);
-	fd = path ? open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644) : OPTS_GET(opts, fd, -1);
+	fd = path ? open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)
+		  : OPTS_GET(opts, fd, -1);
 	if (fd < 0)
 		return monitor_fail(m, path ? -errno : -EBADF, "cannot write '%s': %s",
 				    path ? path : "(no file)", strerror(path ? errno : EBADF));
@@ -299,7 +302,8 @@ int ktally_monitor__force_rung(struct ktally_monitor *m, const char *text)
 	if (err) {
 		free(copy);
 		return monitor_fail(m, -EINVAL,
-				    "'%s' names no rung; write INSTRUMENT=RUNG, see `ktally check`", text);
+				    "'%s' names no rung; write INSTRUMENT=RUNG, see `ktally check`",
+				    text);
 	}
 	m->forced[i] = copy;
 	return 0;

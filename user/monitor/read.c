@@ -43,7 +43,7 @@ struct ktally_alerts {
 
 static const struct ktally_metric public_metrics[METRIC_COUNT] = {
 #define RAW(...)
-#define METRIC(id, name_, unit_, decimals, derive, a, b, scale, help_)                               \
+#define METRIC(id, name_, unit_, decimals, derive, a, b, scale, help_) \
 	[METRIC_##id] = { .name = (name_), .unit = (unit_), .help = (help_) },
 #include "base/metrics.def"
 #undef RAW
@@ -72,7 +72,8 @@ static int copy_recent(const struct history *h, size_t count, struct ktally_snap
 
 		*s = *history_at(h, first + i);
 		if (s->custom_cnt)
-			memcpy(&list->custom[custom], s->custom, s->custom_cnt * sizeof(*s->custom));
+			memcpy(&list->custom[custom], s->custom,
+			       s->custom_cnt * sizeof(*s->custom));
 		s->custom = &list->custom[custom];
 		custom += s->custom_cnt;
 	}
@@ -109,7 +110,8 @@ size_t ktally_snapshots__count(const struct ktally_snapshots *list)
 	return list->count;
 }
 
-const struct ktally_snapshot *ktally_snapshots__at(const struct ktally_snapshots *list, size_t index)
+const struct ktally_snapshot *ktally_snapshots__at(const struct ktally_snapshots *list,
+						   size_t index)
 {
 	return index < list->count ? (const struct ktally_snapshot *)&list->list[index] : NULL;
 }

@@ -119,18 +119,21 @@ static void on_reader(void *ctx, int fd, uint32_t events)
 
 static int no_permission(struct ktally_monitor *m)
 {
-	return monitor_fail(m, -EPERM,
-			    "BPF needs root, or the capabilities CAP_BPF and CAP_PERFMON; run it with sudo, "
-			    "or with --no-bpf for what /proc knows");
+	return monitor_fail(
+		m, -EPERM,
+		"BPF needs root, or the capabilities CAP_BPF and CAP_PERFMON; run it with sudo, "
+		"or with --no-bpf for what /proc knows");
 }
 
 static int bpf_missing(struct ktally_monitor *m, const char *instrument, const struct ladder *l)
 {
 	const struct ladder_refusal *r = l->refused_cnt ? &l->refused[0] : NULL;
 
-	return monitor_fail(m, -ENOTSUP, "instrument %s found no rung that was allowed%s%s%s%s; see "
-			    "`ktally check`", instrument, r ? ": " : "", r ? r->rung : "",
-			    r ? ": " : "", r ? r->reason : "");
+	return monitor_fail(m, -ENOTSUP,
+			    "instrument %s found no rung that was allowed%s%s%s%s; see "
+			    "`ktally check`",
+			    instrument, r ? ": " : "", r ? r->rung : "", r ? ": " : "",
+			    r ? r->reason : "");
 }
 
 static void warn_degraded(const struct ktally_monitor *m, const char *instrument,
@@ -142,8 +145,9 @@ static void warn_degraded(const struct ktally_monitor *m, const char *instrument
 		return;
 	for (i = 0; i < l->refused_cnt; i++)
 		if (l->refused[i].err != -ENOTSUP || strncmp(l->refused[i].reason, "another", 7))
-			monitor_log(m, KTALLY_LOG_WARNING, "%s falls back to %s: rung %s: %s", instrument,
-				    l->active->name, l->refused[i].rung, l->refused[i].reason);
+			monitor_log(m, KTALLY_LOG_WARNING, "%s falls back to %s: rung %s: %s",
+				    instrument, l->active->name, l->refused[i].rung,
+				    l->refused[i].reason);
 }
 
 static int open_ladders(struct ktally_monitor *m)
@@ -167,7 +171,8 @@ static int open_ladders(struct ktally_monitor *m)
 		if (!strcmp(m->sampler.list[i].ops->name, failed))
 			return bpf_missing(m, failed, &m->sampler.list[i].ladder);
 	if (err)
-		return monitor_fail(m, err, "instrument %s cannot be opened: %s", failed, strerror(-err));
+		return monitor_fail(m, err, "instrument %s cannot be opened: %s", failed,
+				    strerror(-err));
 	warn_degraded(m, "targets", &m->targets.ladder);
 	/* Targets outside the kernel take every instrument along: said once. */
 	for (i = 0; i < m->sampler.cnt && m->targets.ladder.active->bpf; i++)
@@ -248,7 +253,8 @@ static int check_plain_targets(struct ktally_monitor *m)
 
 	for (i = 0; i < m->targets.cnt; i++)
 		if (m->targets.list[i].kind == TARGET_PID && m->targets.list[i].ended)
-			return monitor_fail(m, -ESRCH, "process %d ended before ktally had attached",
+			return monitor_fail(m, -ESRCH,
+					    "process %d ended before ktally had attached",
 					    m->targets.list[i].pid);
 	return 0;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* Instrument `fd`: descriptors opened and closed, calls that failed to open, and what none of it explains. */
+/* Instrument `fd`: descriptors opened and closed, calls that failed to open, and what none of it
+ * explains. */
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -71,8 +72,8 @@ static int start_bpf(struct fd *f, const char *const *programs, char *reason)
 	const struct bpf_shared *shared = &f->env->shared;
 	int err;
 
-	err = bpfload_share(shared, f->skel->maps.watched, (uint32_t *)&f->skel->rodata->watched_mask,
-			    reason);
+	err = bpfload_share(shared, f->skel->maps.watched,
+			    (uint32_t *)&f->skel->rodata->watched_mask, reason);
 	if (err)
 		return err;
 	*(uint32_t *)&f->skel->rodata->simulate_loss = f->env->simulate_loss;
@@ -98,8 +99,8 @@ static int open_bpf(struct fd *f, const char *const *programs, char *reason)
 /* Trust comes from a known set of calls in a child of our own, counted right. */
 static int selftest(struct fd *f, enum fd_sight sight, char *reason)
 {
-	return fd_selftest(&f->env->shared, bpf_map__fd(f->skel->maps.fd_processes), f->env->proc_fd,
-			   sight, reason);
+	return fd_selftest(&f->env->shared, bpf_map__fd(f->skel->maps.fd_processes),
+			   f->env->proc_fd, sight, reason);
 }
 
 static int attach_multi(struct fd *f, const char *const *closes, char *reason)
@@ -123,9 +124,10 @@ static int attach_multi(struct fd *f, const char *const *closes, char *reason)
 
 static int try_multi(struct fd *f, const char *const *closes, char *reason)
 {
-	static const char *const programs[] = { "fd_multi_install", "fd_multi_dup2", "fd_multi_close",
-						"fd_multi_result",  "fd_fork",	     "fd_exec",
-						"fd_exit",	    NULL };
+	static const char *const programs[] = { "fd_multi_install", "fd_multi_dup2",
+						"fd_multi_close",   "fd_multi_result",
+						"fd_fork",          "fd_exec",
+						"fd_exit",          NULL };
 	int err = open_bpf(f, programs, reason);
 
 	if (err)
@@ -169,10 +171,14 @@ static int try_with_selftest(struct fd *f, const char *const *programs, enum fd_
 
 static int open_fentry(void *self, char *reason)
 {
-	static const char *const flush[] = { "fd_entry_install", "fd_entry_dup2", "fd_entry_flush",
-					     "fd_sys_exit_failed", "fd_fork", "fd_exec", "fd_exit", NULL };
-	static const char *const close[] = { "fd_entry_install", "fd_entry_dup2", "fd_entry_close",
-					     "fd_sys_exit_failed", "fd_fork", "fd_exec", "fd_exit", NULL };
+	static const char *const flush[] = { "fd_entry_install", "fd_entry_dup2",
+					     "fd_entry_flush",   "fd_sys_exit_failed",
+					     "fd_fork",          "fd_exec",
+					     "fd_exit",          NULL };
+	static const char *const close[] = { "fd_entry_install", "fd_entry_dup2",
+					     "fd_entry_close",   "fd_sys_exit_failed",
+					     "fd_fork",          "fd_exec",
+					     "fd_exit",          NULL };
 	int err = bpfload_try_fentry(reason);
 
 	if (err)
@@ -228,8 +234,8 @@ static int read_bpf(void *self)
 	return err;
 }
 
-/* Level and counts are read at different moments, so the residual is taken only when nothing was counted
- * in between; a process that never rests keeps the last one. */
+/* Level and counts are read at different moments, so the residual is taken only when nothing was
+ * counted in between; a process that never rests keeps the last one. */
 static void settle(struct process *p, const struct fd_process *v)
 {
 	int64_t level = process_ended(p) ? v->level_exit : p->now.v[RAW_OPEN_FDS];
@@ -300,22 +306,39 @@ static uint64_t lost(const void *self)
 	return f->skel ? f->skel->bss->fd_lost + bpfload_misses(f->skel->obj) : 0;
 }
 
-#define FLOW                                                                                       \
-	(RAW_BIT(FD_OPENS) | RAW_BIT(FD_OTHER_TABLE) | RAW_BIT(FD_CLOSES) | RAW_BIT(FD_OPEN_ERRORS) | RAW_BIT(FD_OPEN_EAGAIN) |       \
-	 RAW_BIT(FD_OPEN_ENOENT) | RAW_BIT(FD_OPEN_EACCES) | RAW_BIT(FD_OPEN_EMFILE) |              \
-	 RAW_BIT(FD_OPEN_ENFILE) | RAW_BIT(FD_UNATTRIBUTED))
+#define FLOW                                                                           \
+	(RAW_BIT(FD_OPENS) | RAW_BIT(FD_OTHER_TABLE) | RAW_BIT(FD_CLOSES) |            \
+	 RAW_BIT(FD_OPEN_ERRORS) | RAW_BIT(FD_OPEN_EAGAIN) | RAW_BIT(FD_OPEN_ENOENT) | \
+	 RAW_BIT(FD_OPEN_EACCES) | RAW_BIT(FD_OPEN_EMFILE) | RAW_BIT(FD_OPEN_ENFILE) | \
+	 RAW_BIT(FD_UNATTRIBUTED))
 
 static const struct rung rungs[] = {
-	{ .name = "kprobe.multi", .bpf = true, .exact = true, .open = open_multi, .read = read_bpf,
+	{ .name = "kprobe.multi",
+	  .bpf = true,
+	  .exact = true,
+	  .open = open_multi,
+	  .read = read_bpf,
 	  .provides = FLOW,
 	  .sees = "Every way in and out of a descriptor table, at the kernel's own functions." },
-	{ .name = "fentry", .bpf = true, .exact = true, .open = open_fentry, .read = read_bpf,
+	{ .name = "fentry",
+	  .bpf = true,
+	  .exact = true,
+	  .open = open_fentry,
+	  .read = read_bpf,
 	  .provides = FLOW,
-	  .sees = "The same; on a preemptible kernel a hit can be skipped, and is counted as lost." },
-	{ .name = "syscall", .bpf = true, .open = open_syscall, .read = read_bpf, .provides = FLOW,
-	  .sees = "Every system call that opens or closes by its number and arguments; not SCM_RIGHTS, "
+	  .sees = "The same; on a preemptible kernel a hit can be skipped, and is counted as "
+		  "lost." },
+	{ .name = "syscall",
+	  .bpf = true,
+	  .open = open_syscall,
+	  .read = read_bpf,
+	  .provides = FLOW,
+	  .sees = "Every system call that opens or closes by its number and arguments; not "
+		  "SCM_RIGHTS, "
 		  "io_uring, CLONE_PIDFD, ioctls that return descriptors, nor close-on-exec." },
-	{ .name = "/proc", .open = open_proc, .read = read_proc,
+	{ .name = "/proc",
+	  .open = open_proc,
+	  .read = read_proc,
 	  .sees = "The level only, no opens and closes." },
 };
 

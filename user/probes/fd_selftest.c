@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* The self-test of fd_selftest.h. A child, since other threads of this process may open and close. */
+/* The self-test of fd_selftest.h. A child, since other threads of this process may open and
+ * close. */
 #include "probes/fd_selftest.h"
 
 #include <errno.h>
@@ -19,7 +20,8 @@
 #include "bpf/fd.h"
 #include "bpf/targets.h"
 
-/* What child_work() does, by construction; counts of close() on what is open and of failures included. */
+/* What child_work() does, by construction; counts of close() on what is open and of failures
+ * included. */
 struct work {
 	uint64_t opens;
 	uint64_t closes;
@@ -212,15 +214,16 @@ static int judge(const struct work *w, const struct work *seen, enum fd_sight si
 	if (seen->opens == opens && seen->closes == w->closes && seen->failed == w->failed)
 		return 0;
 	snprintf(reason, LADDER_REASON_LEN,
-		 "self-test: counted %llu opens, %llu closes, %llu failed where there were %llu, %llu, %llu",
+		 "self-test: counted %llu opens, %llu closes, %llu failed where there were %llu, "
+		 "%llu, %llu",
 		 (unsigned long long)seen->opens, (unsigned long long)seen->closes,
-		 (unsigned long long)seen->failed, (unsigned long long)opens, (unsigned long long)w->closes,
-		 (unsigned long long)w->failed);
+		 (unsigned long long)seen->failed, (unsigned long long)opens,
+		 (unsigned long long)w->closes, (unsigned long long)w->failed);
 	return -EBADE;
 }
 
-static int observe(struct trial *t, const struct bpf_shared *shared, int map_fd, enum fd_sight sight,
-		   char *reason)
+static int observe(struct trial *t, const struct bpf_shared *shared, int map_fd,
+		   enum fd_sight sight, char *reason)
 {
 	uint8_t *byte = &shared->watched[(uint32_t)t->pid & shared->watched_mask];
 	struct work w = { 0 }, before, seen;
@@ -232,7 +235,8 @@ static int observe(struct trial *t, const struct bpf_shared *shared, int map_fd,
 		ready = 0; /* the next read fails too */
 	was_watched = __atomic_exchange_n(byte, 1, __ATOMIC_SEQ_CST); /* if everybody is */
 	before = counted(map_fd, t->id);
-	if (write(t->gate[1], "g", 1) != 1 || read(t->report[0], &w, sizeof(w)) != sizeof(w) || !w.opens) {
+	if (write(t->gate[1], "g", 1) != 1 || read(t->report[0], &w, sizeof(w)) != sizeof(w) ||
+	    !w.opens) {
 		snprintf(reason, LADDER_REASON_LEN, "self-test: its child could not do its work");
 		return -EBADE;
 	}

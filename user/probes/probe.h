@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * An instrument: one subject, a ladder of ways to get its numbers, and the raw values it fills in for
- * every watched process. One file each; the build finds them by their bpf/NAME.bpf.c, and NAME.c here
- * defines `const struct instrument instrument_NAME`.
+ * An instrument: one subject, a ladder of ways to get its numbers, and the raw values it fills in
+ * for every watched process. One file each; the build finds them by their bpf/NAME.bpf.c, and
+ * NAME.c here defines `const struct instrument instrument_NAME`.
  */
 #ifndef KTALLY_PROBES_PROBE_H
 #define KTALLY_PROBES_PROBE_H
@@ -31,7 +31,8 @@ struct instrument {
 	void (*destroy)(void *self);	      /* closes and frees; NULL is fine */
 	/* The rest may be NULL. */
 	int (*joined)(void *self);   /* processes that lived before have joined the table */
-	int (*confirm)(void *self);  /* after all instruments were read: settle what depends on others */
+	int (*confirm)(
+		void *self); /* after all instruments were read: settle what depends on others */
 	void (*forget)(void *self, const struct process *p); /* it has ended and was read */
 	uint64_t (*lost)(const void *self); /* events that the kernel side could not count */
 };

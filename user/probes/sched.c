@@ -79,8 +79,8 @@ static int start_bpf(struct sched *s, char *reason)
 	uint32_t threads = shared->capacity * THREADS_PER_PROCESS;
 	int err;
 
-	err = bpfload_share(shared, s->skel->maps.watched, (uint32_t *)&s->skel->rodata->watched_mask,
-			    reason);
+	err = bpfload_share(shared, s->skel->maps.watched,
+			    (uint32_t *)&s->skel->rodata->watched_mask, reason);
 	if (err)
 		return err;
 	bpf_map__set_max_entries(s->skel->maps.sched_processes, shared->capacity);
@@ -132,8 +132,8 @@ static void add_thread(struct process *p, const struct sched_thread *v, uint64_t
 	p->live_threads++;
 }
 
-/* Processes first: a thread that ends between the two reads is then missing from this read and in the
- * next one, where the other order would count it twice and take it back. */
+/* Processes first: a thread that ends between the two reads is then missing from this read and in
+ * the next one, where the other order would count it twice and take it back. */
 static int read_tp_btf(void *self)
 {
 	struct sched *s = self;
@@ -148,7 +148,8 @@ static int read_tp_btf(void *self)
 	}
 	err = bpf_reader_read(&s->processes, s->skel->maps.sched_processes);
 	for (i = 0; i < s->processes.count && !err; i++) {
-		p = process_find(s->env->table, *(const uint64_t *)bpf_reader_key(&s->processes, i));
+		p = process_find(s->env->table,
+				 *(const uint64_t *)bpf_reader_key(&s->processes, i));
 		if (p)
 			add_process(p, bpf_reader_value(&s->processes, i));
 	}
@@ -165,8 +166,8 @@ static int read_tp_btf(void *self)
 	return err;
 }
 
-/* The referee: the kernel's own count is read after ours, so it cannot be behind ours now, nor was it, at the
- * read before, ahead of ours now. */
+/* The referee: the kernel's own count is read after ours, so it cannot be behind ours now, nor was
+ * it, at the read before, ahead of ours now. */
 static void check_process(struct process *p)
 {
 	int64_t kernel = p->kernel_voluntary + p->kernel_involuntary;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* Instrument `task`: CPU time, memory, threads, descriptor level, and the kernel's own switch counts. */
+/* Instrument `task`: CPU time, memory, threads, descriptor level, and the kernel's own switch
+ * counts. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -88,8 +89,9 @@ static int open_iter(void *self, char *reason)
 
 /* ---- CPU time ---- */
 
-/* User and system time are known to a tick only; their ratio divides the exact run time, and neither may
- * fall: as the kernel makes the figures of /proc/PID/stat (cputime_adjust, kernel/sched/cputime.c). */
+/* User and system time are known to a tick only; their ratio divides the exact run time, and
+ * neither may fall: as the kernel makes the figures of /proc/PID/stat (cputime_adjust,
+ * kernel/sched/cputime.c). */
 static void set_cpu(struct process *p, int64_t runtime_ns, uint64_t utime, uint64_t stime)
 {
 	double share = utime + stime ? (double)stime / (double)(utime + stime) : 0;
@@ -109,7 +111,8 @@ static void set_cpu(struct process *p, int64_t runtime_ns, uint64_t utime, uint6
 	p->now.v[RAW_CPU_USER_NS] = user_ns;
 }
 
-/* The kernel brings sum_exec_runtime up to date only at its ticks; the process's CPU clock is exact. */
+/* The kernel brings sum_exec_runtime up to date only at its ticks; the process's CPU clock is
+ * exact. */
 static void sharpen_cpu(struct process *p)
 {
 	uint64_t cpu_ns;
@@ -140,7 +143,8 @@ static void set_leader(struct process *p, const struct task_leader_rec *rec)
 	known(p, RAW_RSS_BYTES, rec->rss_bytes);
 	known(p, RAW_OPEN_FDS, rec->fds);
 	known(p, RAW_OPEN_FILES, rec->regular_files);
-	p->now.v[RAW_OPEN_FDS_LIMIT] = rec->fds_limit > INT64_MAX ? INT64_MAX : (int64_t)rec->fds_limit;
+	p->now.v[RAW_OPEN_FDS_LIMIT] =
+		rec->fds_limit > INT64_MAX ? INT64_MAX : (int64_t)rec->fds_limit;
 	p->now.v[RAW_THREADS] = rec->threads;
 	p->kernel_voluntary += rec->ended.voluntary;
 	p->kernel_involuntary += rec->ended.involuntary;
@@ -225,7 +229,8 @@ static void finish(struct task *t, struct process *p)
 	sharpen_cpu(p);
 	raw_max(&p->now, RAW_VOLUNTARY, p->kernel_voluntary);
 	raw_max(&p->now, RAW_INVOLUNTARY, p->kernel_involuntary);
-	if (p->exited || (p->now.v[RAW_OPEN_FILES] != RAW_UNKNOWN && p->now.v[RAW_OPEN_FDS] != RAW_UNKNOWN))
+	if (p->exited ||
+	    (p->now.v[RAW_OPEN_FILES] != RAW_UNKNOWN && p->now.v[RAW_OPEN_FDS] != RAW_UNKNOWN))
 		return;
 	fd = process_dir(p, t->env->proc_fd);
 	if (fd < 0 || proc_count_fds(fd, &fds))
@@ -292,7 +297,8 @@ static void read_process(struct task *t, struct process *p)
 	if (err)
 		return;
 	memcpy(p->comm, st.comm, sizeof(p->comm));
-	set_cpu(p, clock_ticks_to_ns(st.utime_ticks + st.stime_ticks), st.utime_ticks, st.stime_ticks);
+	set_cpu(p, clock_ticks_to_ns(st.utime_ticks + st.stime_ticks), st.utime_ticks,
+		st.stime_ticks);
 	sharpen_cpu(p);
 	p->now.v[RAW_THREADS] = st.threads;
 	if (st.state == 'Z')
@@ -330,16 +336,26 @@ static uint64_t lost(const void *self)
 	return t->skel ? t->skel->bss->task_lost + bpfload_misses(t->skel->obj) : 0;
 }
 
-#define LEVELS                                                                                     \
-	(RAW_BIT(CPU_NS) | RAW_BIT(CPU_USER_NS) | RAW_BIT(CPU_SYSTEM_NS) | RAW_BIT(RSS_BYTES) |     \
+#define LEVELS                                                                                  \
+	(RAW_BIT(CPU_NS) | RAW_BIT(CPU_USER_NS) | RAW_BIT(CPU_SYSTEM_NS) | RAW_BIT(RSS_BYTES) | \
 	 RAW_BIT(THREADS) | RAW_BIT(OPEN_FDS) | RAW_BIT(OPEN_FILES) | RAW_BIT(OPEN_FDS_LIMIT))
 
 static const struct rung rungs[] = {
-	{ .name = "iter", .bpf = true, .exact = true, .open = open_iter, .read = read_iter,
+	{ .name = "iter",
+	  .bpf = true,
+	  .exact = true,
+	  .open = open_iter,
+	  .read = read_iter,
 	  .provides = LEVELS | RAW_BIT(VOLUNTARY) | RAW_BIT(INVOLUNTARY),
-	  .sees = "One pass over all tasks in the kernel: its own accounts, ended threads included." },
-	{ .name = "/proc", .open = open_proc, .read = read_proc, .provides = LEVELS, .exact = true,
-	  .sees = "The same levels, a file at a time; a process that ended has left only its exit." },
+	  .sees = "One pass over all tasks in the kernel: its own accounts, ended threads "
+		  "included." },
+	{ .name = "/proc",
+	  .open = open_proc,
+	  .read = read_proc,
+	  .provides = LEVELS,
+	  .exact = true,
+	  .sees = "The same levels, a file at a time; a process that ended has left only its "
+		  "exit." },
 };
 
 const struct instrument instrument_task = {

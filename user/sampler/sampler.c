@@ -111,7 +111,8 @@ static bool has_joiners(const struct sampler *s)
 	return false;
 }
 
-/* What is not known now is as it was; no counter goes back because a reader came at a bad moment. */
+/* What is not known now is as it was; no counter goes back because a reader came at a bad
+ * moment. */
 static void reconcile(struct process *p)
 {
 	int i;

@@ -32,7 +32,8 @@ void sampler_fini(struct sampler *s);
 int sampler_force(struct sampler *s, const char *instrument, const char *rung);
 /* Climbs every ladder; the targets must be open. On failure *ret_failed names the instrument. */
 int sampler_open(struct sampler *s, enum ladder_bpf bpf, const char **ret_failed);
-/* One read of everything. Afterwards process->now holds this tick and process->last the one before. */
+/* One read of everything. Afterwards process->now holds this tick and process->last the one
+ * before. */
 int sampler_read(struct sampler *s);
 /* After the tick was used: this tick becomes the last; what has ended and is final is forgotten. */
 void sampler_settle(struct sampler *s);

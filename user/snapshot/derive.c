@@ -52,7 +52,8 @@ void snapshot_derive(const struct raw_row *prev, bool prev_zero, const struct ra
 		if (m->derive == DERIVE_VALUE)
 			v = raw_sum(now, m, false);
 		else if (m->derive == DERIVE_OF_HOST)
-			v = host_memory_bytes ? raw_sum(now, m, false) / (double)host_memory_bytes : NAN;
+			v = host_memory_bytes ? raw_sum(now, m, false) / (double)host_memory_bytes
+					      : NAN;
 		else
 			v = raw_delta(prev, prev_zero, now, m);
 		if (m->derive == DERIVE_RATE)
@@ -82,8 +83,9 @@ void group_begin(struct group *g, uint64_t provided, bool keep_gauges)
 	}
 }
 
-/* What a member adds to its target since the last tick. A member that is new and whose history counts
- * brings it along, but it is not this interval's: *ret_before of it goes into the tick before. */
+/* What a member adds to its target since the last tick. A member that is new and whose history
+ * counts brings it along, but it is not this interval's: *ret_before of it goes into the tick
+ * before. */
 static int64_t contribution(const struct group_member *m, int raw, int64_t *ret_before)
 {
 	int64_t now = m->now->v[raw], first = m->first->v[raw];

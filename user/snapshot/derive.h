@@ -8,8 +8,8 @@
 
 #include "base/metrics.h"
 
-/* values: METRIC_COUNT doubles, NaN where unknown. prev_zero: what prev does not know counts as 0, since
- * the process was born after it. */
+/* values: METRIC_COUNT doubles, NaN where unknown. prev_zero: what prev does not know counts as 0,
+ * since the process was born after it. */
 void snapshot_derive(const struct raw_row *prev, bool prev_zero, const struct raw_row *now,
 		     double interval_seconds, uint64_t host_memory_bytes, double *values);
 
@@ -22,14 +22,15 @@ struct group {
 };
 
 void group_init(struct group *g);
-/* provided: bits of raw values that somebody delivers, which are therefore 0 and not unknown in a target
- * without members. keep_gauges: so too levels. */
+/* provided: bits of raw values that somebody delivers, which are therefore 0 and not unknown in a
+ * target without members. keep_gauges: so too levels. */
 void group_begin(struct group *g, uint64_t provided, bool keep_gauges);
 struct group_member {
 	const struct raw_row *now;
 	const struct raw_row *last;
 	const struct raw_row *first; /* when it came under watch */
-	bool counts_history; /* born under watch, or there at attach: all its counts are the target's */
+	bool counts_history;         /* born under watch, or there at attach: all its counts are the
+					target's */
 	bool alive;
 };
 void group_add(struct group *g, const struct group_member *m);

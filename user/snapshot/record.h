@@ -28,7 +28,7 @@ struct snapshot {
 	uint64_t monotonic_ns;	/* of the tick; orders snapshots whatever the wall clock does */
 	uint32_t target;	/* index */
 	enum scope scope;
-	bool member;		/* a --processes line: a member of the target, not the target itself */
+	bool member; /* a --processes line: a member of the target, not the target itself */
 	int32_t pid;		/* the process, or a tree's root; 0: none to name */
 	uint64_t start_ticks;	/* /proc/PID/stat field 22: with pid, the identity */
 	char comm[16];		/* bytes as the kernel has them, NUL-terminated */
@@ -85,7 +85,8 @@ struct event_record {
 	bool exit_known;
 	int exit_status;	/* as from waitpid(2) */
 	const struct raw_row *totals; /* last totals; NULL: none */
-	/* MESSAGE: something that the reader of the stream has to know, such as a rung stepping down */
+	/* MESSAGE: something that the reader of the stream has to know, such as a rung stepping
+	 * down */
 	const char *message;
 };
 
@@ -152,7 +153,8 @@ struct loss_record {
 
 struct trailer_record {
 	double timestamp;
-	const char *reason; /* "targets_ended", "count", "duration", "stopped", "signal", "reader_gone", "failed" */
+	const char *reason; /* "targets_ended", "count", "duration", "stopped", "signal",
+			       "reader_gone", "failed" */
 	bool target_exit_known;
 	int target_exit; /* as from waitpid(2), of a command target */
 	uint64_t snapshots;

@@ -172,11 +172,11 @@ int targets_add_cgroup(struct targets *t, const char *path, char *error)
 		return fail(error, err, "cgroup v2 is not mounted; mount it with "
 			    "`mount -t cgroup2 none /sys/fs/cgroup/unified`");
 	if (err == -EINVAL)
-		return fail(error, err, "'%.100s' is not in cgroup v2; name a directory below %.80s",
-			    path, v2);
+		return fail(error, err,
+			    "'%.100s' is not in cgroup v2; name a directory below %.80s", path, v2);
 	if (err)
-		return fail(error, err, "cannot open cgroup '%.100s': %s; cgroup v2 is at %.60s", path,
-			    strerror(-err), v2);
+		return fail(error, err, "cannot open cgroup '%.100s': %s; cgroup v2 is at %.60s",
+			    path, strerror(-err), v2);
 	target->kind = TARGET_CGROUP;
 	target_keep(t, target);
 	return 0;

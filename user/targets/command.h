@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A command held at a gate: forked at once, so that its PID is known, and executed when it is let go. */
+/* A command held at a gate: forked at once, so that its PID is known, and executed when it is let
+ * go. */
 #ifndef KTALLY_TARGETS_COMMAND_H
 #define KTALLY_TARGETS_COMMAND_H
 

@@ -3,6 +3,8 @@
 #ifndef KTALLY_TARGETS_GLOB_H
 #define KTALLY_TARGETS_GLOB_H
 
+#include <stdint.h>
+
 #include "bpf/glob.h"
 
 /* Adds a pattern: * ? [set] [!set] and backslash. group: its target's bit. -EINVAL: not a pattern;

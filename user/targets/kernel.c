@@ -176,8 +176,9 @@ static uint8_t *watched_byte(const struct targets *t, int32_t pid)
 	return &t->kernel->watched[(uint32_t)pid & t->shared.watched_mask];
 }
 
-/* The kernel side may have the process already, from a fork or a rename since: then only its groups are
- * completed, which loses nothing unless it ends in this very moment; a reader finds that out. */
+/* The kernel side may have the process already, from a fork or a rename since: then only its groups
+ * are completed, which loses nothing unless it ends in this very moment; a reader finds that
+ * out. */
 int targets_kernel_insert(struct targets *t, const struct process *p)
 {
 	int fd = bpf_map__fd(t->kernel->skel->maps.members);

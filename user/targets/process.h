@@ -17,7 +17,7 @@ struct process {
 	uint64_t id;	   /* PROCESS_ID: PID and start time */
 	int32_t pid;
 	int32_t ppid;	   /* when it was first seen */
-	uint64_t groups;   /* bit per growing target it is in now; 0: left them all, or a plain PID */
+	uint64_t groups; /* bit per growing target it is in now; 0: left them all, or a plain PID */
 	uint64_t groups_before; /* at the tick before: what it did until it left still counts */
 	char comm[16];
 	uint32_t execs;
@@ -39,7 +39,7 @@ struct process {
 	int64_t kernel_switches_before; /* both, at the read before; RAW_UNKNOWN: none */
 	int64_t counted_switches;	/* by the sched instrument, at this read */
 	int dir_fd;	   /* /proc/PID, or PROCESS_FD_NONE */
-	int64_t fd_base;   /* open descriptors when its counting began; RAW_UNKNOWN: not yet known */
+	int64_t fd_base; /* open descriptors when its counting began; RAW_UNKNOWN: not yet known */
 	struct raw_row now;
 	struct raw_row last; /* what was known at the tick before */
 	struct raw_row first; /* what is known of the moment at which it came under watch */

@@ -126,9 +126,16 @@ static int read_kernel(void *self)
 }
 
 const struct rung targets_rungs[] = {
-	{ .name = "tp_btf", .bpf = true, .exact = true, .open = open_kernel, .read = read_kernel,
-	  .sees = "Membership is decided in the kernel at fork, exec, rename, cgroup change and exit." },
-	{ .name = "/proc", .open = open_proc, .read = read_proc,
+	{ .name = "tp_btf",
+	  .bpf = true,
+	  .exact = true,
+	  .open = open_kernel,
+	  .read = read_kernel,
+	  .sees = "Membership is decided in the kernel at fork, exec, rename, cgroup change and "
+		  "exit." },
+	{ .name = "/proc",
+	  .open = open_proc,
+	  .read = read_proc,
 	  .sees = "Looks once per tick; processes that live between two ticks are missed." },
 };
 const size_t targets_rung_cnt = sizeof(targets_rungs) / sizeof(*targets_rungs);

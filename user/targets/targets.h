@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Targets: what was asked for, turned into the set of processes that are watched now. Rungs: `tp_btf`
- * decides membership in the kernel when a process is born, executes, is renamed or changes its cgroup;
- * `/proc` looks at every tick and misses what lived between two.
+ * Targets: what was asked for, turned into the set of processes that are watched now. Rungs:
+ * `tp_btf` decides membership in the kernel when a process is born, executes, is renamed or changes
+ * its cgroup; `/proc` looks at every tick and misses what lived between two.
  */
 #ifndef KTALLY_TARGETS_TARGETS_H
 #define KTALLY_TARGETS_TARGETS_H
@@ -64,7 +64,8 @@ int targets_open(struct targets *t, const struct ladder_wish *wish);
 int targets_refresh(struct targets *t);
 /* After everybody has read a process that ended. */
 void targets_forget(struct targets *t, struct process *p);
-/* Lets the commands go, after everything is attached. -errno of an execve that failed, with a sentence. */
+/* Lets the commands go, after everything is attached. -errno of an execve that failed, with a
+ * sentence. */
 int targets_release(struct targets *t, char *error);
 /* Is this process a member of this target now? */
 bool target_has(const struct target *target, const struct process *p);

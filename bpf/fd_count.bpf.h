@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0) */
+/* What was opened, closed and refused, per process: the one place that counts, whichever rung saw
+ * it. */
+#ifndef KTALLY_FD_COUNT_BPF_H
+#define KTALLY_FD_COUNT_BPF_H
+
+#include "fd.h"
+#include "targets.bpf.h"
+
+#define ENOENT 2
+#define EBADF  9
+#define EAGAIN 11
+#define EACCES 13
+#define ENFILE 23
+#define EMFILE 24
+#define MAX_USER_ERRNO 511 /* above: restart codes that never reach the program */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 64);
+	__type(key, u64);
+	__type(value, struct fd_process);
+} fd_processes SEC(".maps");
+
+__u64 fd_lost = 0; /* events that found a map full, or a table too large to look at */
+
+static __always_inline struct fd_process *fd_process_get(u64 id)
+{
+	struct fd_process *p = bpf_map_lookup_elem(&fd_processes, &id);
+	struct fd_process fresh = { .level_first = FD_LEVEL_UNKNOWN,
+				    .level_exit = FD_LEVEL_UNKNOWN };
+
+	if (p)
+		return p;
+	bpf_map_update_elem(&fd_processes, &id, &fresh, BPF_NOEXIST);
+	p = bpf_map_lookup_elem(&fd_processes, &id);
+	if (!p)
+		__sync_fetch_and_add(&fd_lost, 1);
+	return p;
+}
+
+/* A fault for tests: one event in so many is lost, and must show up as lost. 0: none. */
+const volatile __u32 simulate_loss = 0;
+__u32 simulated = 0;
+
+static __always_inline bool lose_this_one(void)
+{
+	if (!simulate_loss || ++simulated % simulate_loss)
+		return false;
+	__sync_fetch_and_add(&fd_lost, 1);
+	return true;
+}
+
+/* A thread that unshared its table has opens and closes that are nothing to the process's own
+ * table, which is the leader's. A leader that ended first has none, and the others share what was
+ * its. */
+static __always_inline bool own_table(struct task_struct *task)
+{
+	struct files_struct *leaders = BPF_CORE_READ(task, group_leader, files);
+
+	return !leaders || leaders == BPF_CORE_READ(task, files);
+}
+
+static __always_inline void fd_opened(u64 id, struct task_struct *task, u64 count)
+{
+	struct fd_process *p = fd_process_get(id);
+
+	if (!p || lose_this_one())
+		return;
+	__sync_fetch_and_add(own_table(task) ? &p->opens : &p->other_table, count);
+}
+
+static __always_inline void fd_closed(u64 id, struct task_struct *task, u64 count)
+{
+	struct fd_process *p = fd_process_get(id);
+
+	if (!p || lose_this_one())
+		return;
+	__sync_fetch_and_add(own_table(task) ? &p->closes : &p->other_table, count);
+}
+
+static __always_inline enum fd_error fd_error_class(long error)
+{
+	switch (error) {
+	case EAGAIN:
+		return FD_EAGAIN;
+	case ENOENT:
+		return FD_ENOENT;
+	case EACCES:
+		return FD_EACCES;
+	case EMFILE:
+		return FD_EMFILE;
+	case ENFILE:
+		return FD_ENFILE;
+	}
+	return FD_EOTHER;
+}
+
+static __always_inline void fd_open_failed(u64 id, long error)
+{
+	struct fd_process *p = fd_process_get(id);
+
+	if (p)
+		__sync_fetch_and_add(&p->errors[fd_error_class(error)], 1);
+}
+
+#endif
