@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* `ktally check`: its rows from made-up hosts, the fold of rungs into a verdict, the report itself. */
+/* `ktally check`: its rows from made-up hosts, the fold of rungs into a verdict, the report itself.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -112,8 +113,8 @@ static void a_host_that_forbids(void **state)
 
 static void what_cannot_be_read_is_unknown(void **state)
 {
-	static const char *const names[] = { "BPF JIT", "unprivileged_bpf_disabled", "perf_event_paranoid",
-					     "lockdown" };
+	static const char *const names[] = { "BPF JIT", "unprivileged_bpf_disabled",
+					     "perf_event_paranoid", "lockdown" };
 	struct ktally_check *c = new_check();
 	struct folder f;
 	size_t i;
@@ -149,8 +150,10 @@ struct fold_case {
 
 static void the_best_rung_that_opened_counts(void **state)
 {
-	static const struct rung rungs[] = { { .bpf = true, .exact = true }, { .bpf = true },
-					     { .exact = true }, { .name = "last" } };
+	static const struct rung rungs[] = { { .bpf = true, .exact = true },
+					     { .bpf = true },
+					     { .exact = true },
+					     { .name = "last" } };
 	static const struct fold_case cases[] = {
 		{ { true, true, true, true }, true, true },
 		{ { false, true, true, true }, false, true },
@@ -200,15 +203,18 @@ static void the_report_as_json(void **state)
 	assert_string_equal(json_string_value(json_object_get(root, "type")), "check");
 	assert_string_equal(json_string_value(json_object_get(root, "verdict")), "no_bpf");
 	assert_int_equal(json_unpack(json_array_get(json_object_get(root, "items"), 0),
-				     "{s:s, s:s, s:o, s:s, s:o !}", "section", &section, "name", &name, "ok",
-				     &ok, "detail", &detail, "fix", &fix), 0);
+				     "{s:s, s:s, s:o, s:s, s:o !}", "section", &section, "name",
+				     &name, "ok", &ok, "detail", &detail, "fix", &fix),
+			 0);
 	assert_string_equal(name, "a \"b\"");
 	assert_true(json_is_false(ok));
 	assert_string_equal(detail, "7\n");
 	assert_string_equal(json_string_value(fix), "do");
 	/* what is there needs no fix */
-	assert_true(json_is_null(json_object_get(json_array_get(json_object_get(root, "items"), 1), "fix")));
-	assert_true(json_is_null(json_object_get(json_array_get(json_object_get(root, "items"), 2), "ok")));
+	assert_true(json_is_null(
+		json_object_get(json_array_get(json_object_get(root, "items"), 1), "fix")));
+	assert_true(json_is_null(
+		json_object_get(json_array_get(json_object_get(root, "items"), 2), "ok")));
 	json_decref(root);
 	free(text);
 	ktally_check__free(c);
@@ -250,7 +256,8 @@ static void options_of_a_newer_caller(void **state)
 	assert_null(c);
 }
 
-/* 0: only what is meant to stay is left, and no_new_privs is set. In a child: there is no way back. */
+/* 0: only what is meant to stay is left, and no_new_privs is set. In a child: there is no way back.
+ */
 static int after_the_drop(void)
 {
 	static const cap_value_t may_stay[] = { CAP_BPF, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH };

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* Which namespaces this is, from a /proc made of symbolic links, and whether PIDs and times join. */
+/* Which namespaces this is, from a /proc made of symbolic links, and whether PIDs and times join.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -129,7 +130,8 @@ static void another_ones_proc_is_refused(void **state)
 
 static void shifted_clocks_are_refused(void **state)
 {
-	const struct host host = { FIRST, .time = "time:[4026532176]", .children = "time:[4026532176]",
+	const struct host host = { FIRST, .time = "time:[4026532176]",
+				   .children = "time:[4026532176]",
 				   .offsets = "monotonic 0 0\nboottime 1000 0\n" };
 	struct namespaces ns;
 	char reason[256] = "";
@@ -142,7 +144,8 @@ static void shifted_clocks_are_refused(void **state)
 
 static void a_time_namespace_without_offsets_joins(void **state)
 {
-	const struct host host = { FIRST, .time = "time:[4026532176]", .children = "time:[4026532176]",
+	const struct host host = { FIRST, .time = "time:[4026532176]",
+				   .children = "time:[4026532176]",
 				   .offsets = "monotonic 0 0\nboottime 0 0\n" };
 	struct namespaces ns;
 
@@ -153,7 +156,8 @@ static void a_time_namespace_without_offsets_joins(void **state)
 /* timens_offsets is about the children's namespace: ours could be anything. */
 static void offsets_of_another_time_namespace_say_nothing(void **state)
 {
-	const struct host host = { FIRST, .time = "time:[4026532176]", .children = "time:[4026532190]",
+	const struct host host = { FIRST, .time = "time:[4026532176]",
+				   .children = "time:[4026532190]",
 				   .offsets = "monotonic 0 0\nboottime 0 0\n" };
 	struct namespaces ns;
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* Namespaces by the inode numbers that the kernel fixes for its first ones (include/uapi/linux/nsfs.h). */
+/* Namespaces by the inode numbers that the kernel fixes for its first ones
+ * (include/uapi/linux/nsfs.h). */
 #include "base/namespaces.h"
 
 #include <errno.h>
@@ -28,8 +29,8 @@ static int is_first(int proc_fd, const char *link, const char *first, bool *ret)
 	return 0;
 }
 
-/* "boottime         1000         0": seconds and nanoseconds, signed. A line of another form may be an
- * offset as well. */
+/* "boottime         1000         0": seconds and nanoseconds, signed. A line of another form may be
+ * an offset as well. */
 bool timens_shifted(const char *text, size_t len)
 {
 	struct cursor all = cursor_of(text, len), line, name;
@@ -69,7 +70,8 @@ int namespaces_read(int proc_fd, pid_t self, struct namespaces *ret)
 	char text[64];
 	int err;
 
-	/* Of another PID namespace it has no `self` for us, or one with the PID that we have there. */
+	/* Of another PID namespace it has no `self` for us, or one with the PID that we have there.
+	 */
 	ns.proc_own = textfile_link(proc_fd, "self", text, sizeof(text)) > 0 && atoi(text) == self;
 	err = is_first(proc_fd, "self/ns/pid", FIRST_PID, &ns.pid_first);
 	if (!err)
@@ -86,10 +88,11 @@ int namespaces_join_pids(const struct namespaces *ns, char *reason, size_t size)
 {
 	if (ns->pid_first && ns->proc_own)
 		return 0;
-	snprintf(reason, size, "%s", ns->pid_first ?
-		 "/proc is that of another PID namespace than ktally's own" :
-		 "ktally is in a PID namespace that is not the first one (a container): the kernel's PIDs "
-		 "are not those of /proc here");
+	snprintf(reason, size, "%s",
+		 ns->pid_first ? "/proc is that of another PID namespace than ktally's own"
+			       : "ktally is in a PID namespace that is not the first one (a "
+				 "container): the kernel's PIDs "
+				 "are not those of /proc here");
 	return -ENOTSUP;
 }
 
@@ -97,7 +100,8 @@ int namespaces_join_times(const struct namespaces *ns, char *reason, size_t size
 {
 	if (!ns->time_shifted)
 		return 0;
-	snprintf(reason, size, "ktally is in a time namespace with shifted clocks: the kernel's start times "
+	snprintf(reason, size,
+		 "ktally is in a time namespace with shifted clocks: the kernel's start times "
 		 "are not those of /proc here");
 	return -ENOTSUP;
 }
@@ -108,7 +112,8 @@ int namespaces_join(int proc_fd, char *reason, size_t size)
 	int err = namespaces_read(proc_fd, getpid(), &ns);
 
 	if (err) {
-		snprintf(reason, size, "cannot tell which namespaces ktally is in: %s", strerror(-err));
+		snprintf(reason, size, "cannot tell which namespaces ktally is in: %s",
+			 strerror(-err));
 		return err;
 	}
 	err = namespaces_join_pids(&ns, reason, size);

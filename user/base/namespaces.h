@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Which namespaces ktally runs in. BPF helpers give PIDs of the first PID namespace and times of the first
- * time namespace, while /proc gives those of its reader: elsewhere the two do not join, and a process
- * would get the numbers of another.
+ * Which namespaces ktally runs in. BPF helpers give PIDs of the first PID namespace and times of
+ * the first time namespace, while /proc gives those of its reader: elsewhere the two do not join,
+ * and a process would get the numbers of another.
  */
 #ifndef KTALLY_BASE_NAMESPACES_H
 #define KTALLY_BASE_NAMESPACES_H
@@ -13,12 +13,13 @@
 
 struct namespaces {
 	bool pid_first;
-	bool proc_own;	   /* this /proc shows our own PID namespace */
+	bool proc_own;     /* this /proc shows our own PID namespace */
 	bool time_shifted; /* our clocks differ from the kernel's own */
 	bool user_first;   /* elsewhere capabilities do not count for BPF */
 };
 
-/* self: our PID, as getpid() says it. A kernel without one of the kinds has only the first of it. */
+/* self: our PID, as getpid() says it. A kernel without one of the kinds has only the first of it.
+ */
 int namespaces_read(int proc_fd, pid_t self, struct namespaces *ret);
 /* timens_offsets (proc(5)): is an offset in it other than zero? */
 bool timens_shifted(const char *text, size_t len);

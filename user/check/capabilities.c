@@ -19,7 +19,8 @@ struct row {
 };
 
 static const struct row rows[] = {
-	{ CAP_BPF, "CAP_BPF", true, check_fix_capabilities, "loads programs, makes and reads maps" },
+	{ CAP_BPF, "CAP_BPF", true, check_fix_capabilities,
+	  "loads programs, makes and reads maps" },
 	{ CAP_PERFMON, "CAP_PERFMON", true, check_fix_capabilities,
 	  "attaches programs that read kernel memory" },
 	{ CAP_SYS_PTRACE, "CAP_SYS_PTRACE", false, check_fix_capabilities,
@@ -40,7 +41,7 @@ void check_capabilities(struct ktally_check *c)
 		bool held = caps_effective(r->cap);
 		bool through = !held && r->in_sys_admin && admin;
 
-		check_add(c, "capabilities", r->name, held || through ? CHECK_YES : CHECK_NO, r->fix, "%s%s",
-			  r->detail, through ? "; held through CAP_SYS_ADMIN" : "");
+		check_add(c, "capabilities", r->name, held || through ? CHECK_YES : CHECK_NO,
+			  r->fix, "%s%s", r->detail, through ? "; held through CAP_SYS_ADMIN" : "");
 	}
 }

@@ -27,7 +27,9 @@ void check_add(struct ktally_check *c, const char *section, const char *name, en
 	}
 	c->items = grown;
 	item = &grown[c->cnt++];
-	*item = (struct check_item){ .section = section, .ok = ok, .fix = ok == CHECK_YES ? NULL : fix };
+	*item = (struct check_item){ .section = section,
+				     .ok = ok,
+				     .fix = ok == CHECK_YES ? NULL : fix };
 	snprintf(item->name, sizeof(item->name), "%s", name);
 	va_start(args, fmt);
 	vsnprintf(item->detail, sizeof(item->detail), fmt, args);

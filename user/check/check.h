@@ -50,8 +50,8 @@ extern const char check_fix_users[];
 void check_capabilities(struct ktally_check *c);
 extern const char check_fix_capabilities[];
 
-/* programs.c: a program of two instructions of each type, loaded and attached. fix: of what stands in the
- * way of all BPF here, or NULL; it explains every refusal. */
+/* programs.c: a program of two instructions of each type, loaded and attached. fix: of what stands
+ * in the way of all BPF here, or NULL; it explains every refusal. */
 void check_programs(struct ktally_check *c, const char *fix);
 /* What a kernel needs for a type of program, by its name or a rung's. */
 const char *check_program_fix(const char *name);
@@ -64,7 +64,8 @@ struct check_rungs {
 
 void check_rungs(struct ktally_check *c, int proc_fd, const char *fix, struct check_rungs *ret);
 /* Folds in one instrument: of its rungs, best first, the first that opened. */
-void check_rungs_fold(struct check_rungs *sum, const struct rung *rungs, const bool *opened, size_t cnt);
+void check_rungs_fold(struct check_rungs *sum, const struct rung *rungs, const bool *opened,
+		      size_t cnt);
 
 /* report.c: as one JSON object without a newline. */
 void check_json(const struct ktally_check *c, struct buf *out);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* Does this kernel take a program of each type that the instruments use? The smallest one, for real. */
+/* Does this kernel take a program of each type that the instruments use? The smallest one, for
+ * real. */
 #include "check/check.h"
 
 #include <errno.h>
@@ -44,9 +45,11 @@ static int open_multi(int prog_fd, const struct trial *t)
 
 static const struct trial trials[] = {
 	{ "tp_btf", "sched_process_exit", BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP, open_raw,
-	  "Linux 5.5 or later with CONFIG_BPF_SYSCALL=y, CONFIG_BPF_EVENTS=y, CONFIG_DEBUG_INFO_BTF=y" },
+	  "Linux 5.5 or later with CONFIG_BPF_SYSCALL=y, CONFIG_BPF_EVENTS=y, "
+	  "CONFIG_DEBUG_INFO_BTF=y" },
 	{ "fentry", "fd_install", BPF_PROG_TYPE_TRACING, BPF_TRACE_FENTRY, open_raw,
-	  "a kernel that lets BPF trace functions: Linux 5.5 or later with CONFIG_FUNCTION_TRACER=y, "
+	  "a kernel that lets BPF trace functions: Linux 5.5 or later with "
+	  "CONFIG_FUNCTION_TRACER=y, "
 	  "CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS=y" },
 	{ "kprobe.multi", "fd_install", BPF_PROG_TYPE_KPROBE, BPF_TRACE_KPROBE_MULTI, open_multi,
 	  "Linux 5.18 or later with CONFIG_FPROBE=y, CONFIG_KPROBES=y" },
@@ -107,9 +110,10 @@ void check_programs(struct ktally_check *c, const char *fix)
 		const struct trial *t = &trials[i];
 
 		if (try(t, reason))
-			check_add(c, "programs", t->name, CHECK_NO, fix ? fix : t->fix, "%s", reason);
+			check_add(c, "programs", t->name, CHECK_NO, fix ? fix : t->fix, "%s",
+				  reason);
 		else
-			check_add(c, "programs", t->name, CHECK_YES, NULL, "loaded and attached to %s",
-				  t->hook);
+			check_add(c, "programs", t->name, CHECK_YES, NULL,
+				  "loaded and attached to %s", t->hook);
 	}
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* The real ladders of the targets and of every instrument, one rung at a time, over this very process. */
+/* The real ladders of the targets and of every instrument, one rung at a time, over this very
+ * process. */
 #include "check/check.h"
 
 #include <errno.h>
@@ -10,7 +11,8 @@
 #include "probes/probe.h"
 #include "targets/targets.h"
 
-void check_rungs_fold(struct check_rungs *sum, const struct rung *rungs, const bool *opened, size_t cnt)
+void check_rungs_fold(struct check_rungs *sum, const struct rung *rungs, const bool *opened,
+		      size_t cnt)
 {
 	size_t i;
 
@@ -48,7 +50,8 @@ static void add(struct ktally_check *c, const char *instrument, const struct run
 		check_add(c, "instruments", name, CHECK_NO, fix_of(r, reason, fix), "%s",
 			  reason[0] ? reason : strerror(-err));
 	else
-		check_add(c, "instruments", name, CHECK_YES, NULL, "%s%s", r->exact ? "exact. " : "", r->sees);
+		check_add(c, "instruments", name, CHECK_YES, NULL, "%s%s",
+			  r->exact ? "exact. " : "", r->sees);
 }
 
 /* Opens the targets of ktally itself on one rung. */
@@ -63,7 +66,8 @@ static int open_targets(struct targets *t, int proc_fd, const char *rung)
 	return err ? err : targets_open(t, &wish);
 }
 
-static void check_targets(struct ktally_check *c, int proc_fd, const char *fix, struct check_rungs *sum)
+static void check_targets(struct ktally_check *c, int proc_fd, const char *fix,
+			  struct check_rungs *sum)
 {
 	bool opened[LADDER_RUNGS_MAX] = { false };
 	size_t i;
@@ -91,8 +95,8 @@ static int climb(const struct instrument *ops, struct probe_env *env, const char
 	return err;
 }
 
-static void check_instrument(struct ktally_check *c, const struct instrument *ops, struct probe_env *env,
-			     const char *fix, struct check_rungs *sum)
+static void check_instrument(struct ktally_check *c, const struct instrument *ops,
+			     struct probe_env *env, const char *fix, struct check_rungs *sum)
 {
 	bool opened[LADDER_RUNGS_MAX] = { false };
 	size_t i;

@@ -14,7 +14,7 @@
 #include "base/textfile.h"
 #include "monitor/caps.h"
 
-#define KERNEL	   "kernel"
+#define KERNEL     "kernel"
 #define NAMESPACES "namespaces"
 
 const char check_fix_btf[] = "a kernel built with CONFIG_DEBUG_INFO_BTF=y";
@@ -23,8 +23,8 @@ const char check_fix_pids[] =
 	"docker run --pid=host, podman run --pid=host, hostPID: true";
 const char check_fix_times[] =
 	"run ktally outside the time namespace: nsenter --target 1 --time ktally ...";
-const char check_fix_users[] =
-	"run ktally outside the user namespace, as root of the host: a container that is not rootless";
+const char check_fix_users[] = "run ktally outside the user namespace, as root of the host: a "
+			       "container that is not rootless";
 
 static void add_release(struct ktally_check *c)
 {
@@ -47,7 +47,8 @@ static void add_btf(struct ktally_check *c, int sys_fd)
 		check_add(c, KERNEL, "BTF", CHECK_YES, NULL, "/sys/kernel/btf/vmlinux is there");
 	else
 		check_add(c, KERNEL, "BTF", CHECK_NO, check_fix_btf,
-			  "/sys/kernel/btf/vmlinux is missing: no program can be fitted to this kernel");
+			  "/sys/kernel/btf/vmlinux is missing: no program can be fitted to this "
+			  "kernel");
 }
 
 struct setting {
@@ -70,50 +71,58 @@ static bool read_setting(struct ktally_check *c, int proc_fd, const struct setti
 	if (n == -ENOENT)
 		check_add(c, KERNEL, s->name, CHECK_UNKNOWN, NULL, "%s", s->absent);
 	else
-		check_add(c, KERNEL, s->name, CHECK_UNKNOWN, NULL, "/proc/%s cannot be read: %s", s->path,
-			  n < 0 ? strerror(-n) : "it holds no number");
+		check_add(c, KERNEL, s->name, CHECK_UNKNOWN, NULL, "/proc/%s cannot be read: %s",
+			  s->path, n < 0 ? strerror(-n) : "it holds no number");
 	return false;
 }
 
 static void add_jit(struct ktally_check *c, int proc_fd)
 {
-	static const struct setting jit = { "BPF JIT", "sys/net/core/bpf_jit_enable",
-					    "/proc/sys/net/core/bpf_jit_enable is not there: a kernel "
-					    "without CONFIG_BPF_JIT, or a network namespace" };
+	static const struct setting jit = {
+		"BPF JIT", "sys/net/core/bpf_jit_enable",
+		"/proc/sys/net/core/bpf_jit_enable is not there: a kernel "
+		"without CONFIG_BPF_JIT, or a network namespace"
+	};
 	long value;
 
 	if (!read_setting(c, proc_fd, &jit, &value))
 		return;
 	if (value)
-		check_add(c, KERNEL, jit.name, CHECK_YES, NULL, "net.core.bpf_jit_enable is %ld", value);
+		check_add(c, KERNEL, jit.name, CHECK_YES, NULL, "net.core.bpf_jit_enable is %ld",
+			  value);
 	else
 		check_add(c, KERNEL, jit.name, CHECK_NO, "sysctl -w net.core.bpf_jit_enable=1",
-			  "net.core.bpf_jit_enable is 0: programs are interpreted, which costs more, and "
+			  "net.core.bpf_jit_enable is 0: programs are interpreted, which costs "
+			  "more, and "
 			  "fentry is refused");
 }
 
 /* Never in ktally's way: it has the capability, or gets nowhere. */
 static void add_unprivileged(struct ktally_check *c, int proc_fd)
 {
-	static const struct setting bpf = { "unprivileged_bpf_disabled",
-					    "sys/kernel/unprivileged_bpf_disabled",
-					    "/proc/sys/kernel/unprivileged_bpf_disabled is not there: a "
-					    "kernel without CONFIG_BPF_SYSCALL" };
+	static const struct setting bpf = {
+		"unprivileged_bpf_disabled", "sys/kernel/unprivileged_bpf_disabled",
+		"/proc/sys/kernel/unprivileged_bpf_disabled is not there: a "
+		"kernel without CONFIG_BPF_SYSCALL"
+	};
 	long value;
 
 	if (read_setting(c, proc_fd, &bpf, &value))
 		check_add(c, KERNEL, bpf.name, CHECK_YES, NULL,
-			  value ? "%ld: BPF is for whoever has CAP_BPF" :
-				  "%ld: unprivileged users may load some BPF programs, none that ktally uses",
+			  value ? "%ld: BPF is for whoever has CAP_BPF"
+				: "%ld: unprivileged users may load some BPF programs, none that "
+				  "ktally uses",
 			  value);
 }
 
 /* Above 2 is a patch of distributions: then CAP_PERFMON does not open perf events. */
 static void add_paranoid(struct ktally_check *c, int proc_fd)
 {
-	static const struct setting perf = { "perf_event_paranoid", "sys/kernel/perf_event_paranoid",
-					     "/proc/sys/kernel/perf_event_paranoid is not there: a kernel "
-					     "without CONFIG_PERF_EVENTS" };
+	static const struct setting perf = {
+		"perf_event_paranoid", "sys/kernel/perf_event_paranoid",
+		"/proc/sys/kernel/perf_event_paranoid is not there: a kernel "
+		"without CONFIG_PERF_EVENTS"
+	};
 	long value;
 
 	if (!read_setting(c, proc_fd, &perf, &value))
@@ -122,7 +131,8 @@ static void add_paranoid(struct ktally_check *c, int proc_fd)
 		check_add(c, KERNEL, perf.name, CHECK_YES, NULL, "%ld", value);
 	else
 		check_add(c, KERNEL, perf.name, CHECK_NO, "sysctl -w kernel.perf_event_paranoid=2",
-			  "%ld: perf events need CAP_SYS_ADMIN here; counting does without them", value);
+			  "%ld: perf events need CAP_SYS_ADMIN here; counting does without them",
+			  value);
 }
 
 bool check_lockdown_mode(const char *text, char *mode, size_t size)
@@ -135,22 +145,25 @@ bool check_lockdown_mode(const char *text, char *mode, size_t size)
 	return true;
 }
 
-/* Integrity leaves BPF alone; confidentiality forbids reading kernel memory (security/security.c). */
+/* Integrity leaves BPF alone; confidentiality forbids reading kernel memory (security/security.c).
+ */
 static void add_lockdown(struct ktally_check *c, int sys_fd)
 {
 	char text[128], mode[32];
 	int n = textfile_read(sys_fd, "kernel/security/lockdown", text, sizeof(text));
 
 	if (n == -ENOENT)
-		check_add(c, KERNEL, "lockdown", CHECK_UNKNOWN, NULL,
-			  "/sys/kernel/security/lockdown is not there: a kernel without lockdown, or "
-			  "securityfs is not mounted");
+		check_add(
+			c, KERNEL, "lockdown", CHECK_UNKNOWN, NULL,
+			"/sys/kernel/security/lockdown is not there: a kernel without lockdown, or "
+			"securityfs is not mounted");
 	else if (n < 0 || !check_lockdown_mode(text, mode, sizeof(mode)))
 		check_add(c, KERNEL, "lockdown", CHECK_UNKNOWN, NULL,
 			  "/sys/kernel/security/lockdown cannot be read: %s",
 			  n < 0 ? strerror(-n) : "it names no mode");
 	else if (!strcmp(mode, "confidentiality"))
-		check_add(c, KERNEL, "lockdown", CHECK_NO, "boot with lockdown=integrity or without lockdown=",
+		check_add(c, KERNEL, "lockdown", CHECK_NO,
+			  "boot with lockdown=integrity or without lockdown=",
 			  "confidentiality: BPF may not read kernel memory");
 	else
 		check_add(c, KERNEL, "lockdown", CHECK_YES, NULL, "%s", mode);
@@ -168,15 +181,19 @@ void check_kernel(struct ktally_check *c, int proc_fd, int sys_fd)
 
 void check_namespaces(struct ktally_check *c, const struct namespaces *ns)
 {
-	char pids[CHECK_DETAIL_LEN] = "the first one", times[CHECK_DETAIL_LEN] = "clocks are the kernel's own";
+	char pids[CHECK_DETAIL_LEN] = "the first one",
+	     times[CHECK_DETAIL_LEN] = "clocks are the kernel's own";
 	int pids_err = namespaces_join_pids(ns, pids, sizeof(pids));
 	int times_err = namespaces_join_times(ns, times, sizeof(times));
 
-	check_add(c, NAMESPACES, "PID", pids_err ? CHECK_NO : CHECK_YES, check_fix_pids, "%s", pids);
-	check_add(c, NAMESPACES, "time", times_err ? CHECK_NO : CHECK_YES, check_fix_times, "%s", times);
-	check_add(c, NAMESPACES, "user", ns->user_first ? CHECK_YES : CHECK_NO, check_fix_users, "%s",
-		  ns->user_first ? "the first one" :
-				   "not the first one: capabilities held here do not count for BPF");
+	check_add(c, NAMESPACES, "PID", pids_err ? CHECK_NO : CHECK_YES, check_fix_pids, "%s",
+		  pids);
+	check_add(c, NAMESPACES, "time", times_err ? CHECK_NO : CHECK_YES, check_fix_times, "%s",
+		  times);
+	check_add(
+		c, NAMESPACES, "user", ns->user_first ? CHECK_YES : CHECK_NO, check_fix_users, "%s",
+		ns->user_first ? "the first one"
+			       : "not the first one: capabilities held here do not count for BPF");
 }
 
 void check_cgroups(struct ktally_check *c, int proc_fd)
@@ -194,7 +211,8 @@ void check_cgroups(struct ktally_check *c, int proc_fd)
 			  cgroup_mode_names[mounts.mode], mounts.v2_path);
 	else
 		check_add(c, "cgroups", "v2", CHECK_NO,
-			  "mkdir -p /sys/fs/cgroup/unified && mount -t cgroup2 none /sys/fs/cgroup/unified",
+			  "mkdir -p /sys/fs/cgroup/unified && mount -t cgroup2 none "
+			  "/sys/fs/cgroup/unified",
 			  "mode %s: cgroup v2 is not mounted, --cgroup has nothing to watch",
 			  mounts.mode == CGROUP_NONE ? "none" : cgroup_mode_names[mounts.mode]);
 }
