@@ -22,7 +22,7 @@ static int try_rung(struct ladder *l, const struct rung *r, const struct ladder_
 {
 	struct ladder_refusal *refusal = &l->refused[l->refused_cnt];
 	const char *reason = not_wanted(r, wish);
-	int err = -ENOTSUP;
+	int err = -ECANCELED;
 
 	memset(refusal, 0, sizeof(*refusal));
 	if (reason)

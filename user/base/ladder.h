@@ -35,7 +35,7 @@ struct ladder_wish {
 
 struct ladder_refusal {
 	const char *rung;
-	int err;
+	int err; /* -ECANCELED: not tried, by the wish */
 	char reason[LADDER_REASON_LEN];
 };
 

@@ -27,6 +27,7 @@ static void end(struct ktally_monitor *m, enum ktally_end_reason reason)
 	m->reason = reason;
 	pthread_mutex_unlock(&m->lock);
 	m->ended = true;
+	monitor_doors_finish(m);
 	monitor_emit_trailer(m);
 }
 
@@ -127,8 +128,12 @@ static int no_permission(struct ktally_monitor *m)
 
 static int bpf_missing(struct ktally_monitor *m, const char *instrument, const struct ladder *l)
 {
-	const struct ladder_refusal *r = l->refused_cnt ? &l->refused[0] : NULL;
+	const struct ladder_refusal *r = NULL;
+	size_t i;
 
+	for (i = 0; i < l->refused_cnt && !r; i++)
+		if (l->refused[i].err != -ECANCELED)
+			r = &l->refused[i];
 	return monitor_fail(m, -ENOTSUP,
 			    "instrument %s found no rung that was allowed%s%s%s%s; see "
 			    "`ktally check`",
@@ -144,7 +149,7 @@ static void warn_degraded(const struct ktally_monitor *m, const char *instrument
 	if (m->bpf == LADDER_BPF_OFF || l->active->bpf)
 		return;
 	for (i = 0; i < l->refused_cnt; i++)
-		if (l->refused[i].err != -ENOTSUP || strncmp(l->refused[i].reason, "another", 7))
+		if (l->refused[i].err != -ECANCELED)
 			monitor_log(m, KTALLY_LOG_WARNING, "%s falls back to %s: rung %s: %s",
 				    instrument, l->active->name, l->refused[i].rung,
 				    l->refused[i].reason);
@@ -280,6 +285,9 @@ static int begin(struct ktally_monitor *m)
 	if (err)
 		return err;
 	err = alloc_run(m);
+	if (err)
+		return monitor_fail(m, err, "cannot set up the run: %s", strerror(-err));
+	err = monitor_doors_start(m);
 	if (err)
 		return monitor_fail(m, err, "cannot set up the run: %s", strerror(-err));
 	watch_roots(m);
