@@ -13,6 +13,8 @@ SAN	  ?=
 VERSION	  := 0.1.0
 SONAME	  := libktally.so.0
 
+comma	  := ,
+
 # Short lines, or with V=1 the commands themselves.
 ifeq ($(V),1)
 msg	  =
@@ -28,15 +30,22 @@ WARN	  := -Wall -Wextra -Wno-unused-parameter -Wmissing-prototypes -Wstrict-prot
 SANFLAGS  := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
 BASEFLAGS := -std=gnu11 -D_GNU_SOURCE $(WARN) -fPIC -fvisibility=hidden -pthread -iquote . -iquote user \
 	     -I$(O)/gen -Iinclude $(SANFLAGS)
-LIBS	  := -lbpf -lelf -lz -lcap -lyaml -lm -pthread
-STATIC_LIBS := -lbpf -lelf -lz -lcap -lyaml -lm -pthread
+LIBS	  := -lbpf -Wl,--as-needed -ldw -liberty -Wl,--no-as-needed -lelf -lz -lcap -lyaml -ljansson -lm -pthread
+STATIC_LIBS := -lbpf -ldw -liberty -lelf -lz -llzma -lbz2 -lcap -lyaml -ljansson -lm -pthread
+# libcurl is opened at run time, which a static program cannot: what needs it is taken from the archive
+# only where -u asks for it.
+CURL	  := $(shell $(PKG_CONFIG) --exists libcurl && echo yes)
+CURL_PULL := $(if $(CURL),-Wl$(comma)-u$(comma)action_alertmanager)
 
 # Instruments are found, not listed: bpf/NAME.bpf.c with user/probes/NAME.c.
 BPF_NAMES   := $(patsubst bpf/%.bpf.c,%,$(wildcard bpf/*.bpf.c))
 INSTRUMENTS := $(sort $(filter-out targets,$(BPF_NAMES)))
 SKELS	    := $(BPF_NAMES:%=$(O)/gen/%.skel.h)
 LIB_SRC	    := $(sort $(wildcard user/base/*.c user/targets/*.c user/probes/*.c user/sampler/*.c \
-		 user/snapshot/*.c user/rules/*.c user/sinks/*.c user/monitor/*.c user/check/*.c))
+		 user/snapshot/*.c user/rules/*.c user/sinks/*.c user/monitor/*.c user/check/*.c \
+		 user/stacks/*.c \
+		 user/doors/*.c user/actions/*.c))
+LIB_SRC	    := $(if $(CURL),$(LIB_SRC),$(filter-out user/actions/alertmanager.c user/actions/curl_api.c,$(LIB_SRC)))
 CLI_SRC	    := $(sort $(wildcard user/cli/*.c))
 LIB_OBJ	    := $(LIB_SRC:%.c=$(O)/%.o) $(O)/gen/instruments.o
 CLI_OBJ	    := $(CLI_SRC:%.c=$(O)/%.o)
@@ -120,7 +129,7 @@ $(O)/libktally.so: $(O)/$(SONAME)
 
 $(O)/ktally: $(CLI_OBJ) $(O)/libktally.a
 	$(call msg,LD,$@)
-	$(Q)$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) $(CURL_PULL) -o $@ $^ $(LIBS)
 
 static: $(O)/ktally-static
 
@@ -135,12 +144,18 @@ tests: $(UNIT_BIN) $(WORK_BIN) $(EXAMPLES)
 $(O)/tests/unit/%: tests/unit/%.c $(O)/libktally.a
 	@mkdir -p $(@D)
 	$(call msg,TEST,$@)
-	$(Q)$(CC) $(CFLAGS) $(BASEFLAGS) -MMD -MP $< $(O)/libktally.a -o $@ -lcmocka -ljansson $(LIBS)
+	$(Q)$(CC) $(CFLAGS) $(BASEFLAGS) -MMD -MP $< $(O)/libktally.a -o $@ -lcmocka $(LIBS)
 
 $(O)/tests/workloads/%: tests/workloads/%.c
 	@mkdir -p $(@D)
 	$(call msg,CC,$@)
 	$(Q)$(CC) -O2 -g -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -static -pthread -MMD -MP $< -o $@
+
+# For tests/fuzz/run.sh, which sets CC and SAN so that the library tells libFuzzer what it covers.
+$(O)/tests/fuzz/%: tests/fuzz/%.c $(O)/libktally.a
+	@mkdir -p $(@D)
+	$(call msg,FUZZ,$@)
+	$(Q)$(CC) $(CFLAGS) $(BASEFLAGS) -fsanitize=fuzzer -MMD -MP $< $(O)/libktally.a -o $@ $(LIBS)
 
 $(O)/tests/examples/%: tests/examples/%.c $(O)/libktally.a
 	@mkdir -p $(@D)
@@ -176,8 +191,8 @@ install: all
 	install -m 755 $(O)/$(SONAME) $(DESTDIR)$(PREFIX)/lib/
 	ln -sf $(SONAME) $(DESTDIR)$(PREFIX)/lib/libktally.so
 	install -m 644 include/ktally.h $(DESTDIR)$(PREFIX)/include/
-	sed -e 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' user/ktally.pc.in \
-		> $(DESTDIR)$(PREFIX)/lib/pkgconfig/ktally.pc
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@LIBS@|$(CURL_LIBS) $(LIBS)|' \
+		user/ktally.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/ktally.pc
 	install -m 644 docs/schema/ktally.v1.json $(DESTDIR)$(PREFIX)/share/ktally/
 	install -m 644 README.md LICENSE* $(DESTDIR)$(PREFIX)/share/doc/ktally/
 

@@ -147,11 +147,47 @@ KTALLY_API int ktally_monitor__add_rules_file(struct ktally_monitor *m, const ch
  * have the failure reported and the snapshot go on without this callback's values. */
 struct ktally_metrics;
 typedef int (*ktally_metrics_fn)(void *ctx, struct ktally_metrics *metrics);
+/* -EEXIST: the snapshot has a value of this name; -ENOSPC: it has 64; -EINVAL: no name, or of 64
+ * bytes. */
 KTALLY_API int ktally_metrics__set(struct ktally_metrics *metrics, const char *name, double value);
 /* Index of the target that values are asked for. */
 KTALLY_API size_t ktally_metrics__target(const struct ktally_metrics *metrics);
 KTALLY_API int ktally_monitor__add_metrics(struct ktally_monitor *m, ktally_metrics_fn fn,
 					   void *ctx);
+
+/*
+ * Custom metrics of other programs. A value belongs to the process that it names (pid), and is in
+ * the line of that process and of the target that has it, summed over a target's processes; without
+ * one it belongs to the first target that has not ended. A snapshot has room for 64; what does not
+ * fit, and what cannot be read, is counted in lost_events and told once.
+ */
+
+/* StatsD and DogStatsD on "PORT", "HOST:PORT" (numeric; a port alone is on loopback) or
+ * "unix:PATH", where every local program may write. Gauge: NAME, the last value; counter: NAME, the
+ * sum so far, and NAME_per_sec; timer: NAME_mean, NAME_max (as sent), NAME_count; set: NAME_count;
+ * counts, means and maxima are of one interval. The tag pid:N names the process. Dots in names
+ * become _. */
+KTALLY_API int ktally_monitor__add_statsd(struct ktally_monitor *m, const char *address);
+/* Runs a command each every_ns (0: ten seconds; least 100 ms), once at the beginning, without a
+ * shell: words are split at blanks, with quotes and backslashes. It prints a JSON object of
+ * numbers, or Prometheus text, where the label pid names the process. Killed after ten seconds, or
+ * every_ns; after a failed run its values are unknown until the next good one. */
+KTALLY_API int ktally_monitor__add_metrics_command(struct ktally_monitor *m, const char *command,
+						   uint64_t every_ns);
+
+/*
+ * Actions on alerts that fire or resolve. They never hold up a snapshot; at the end of the run
+ * those under way get up to five seconds, by which __stop takes longer.
+ */
+
+/* Runs a command, split as above: the alert record is on its standard input, its fields are
+ * KTALLY_ALERT, _STATE, _SEVERITY, _VALUE, _THRESHOLD, _PID, _COMM, _MESSAGE, _EXPR, _TARGET,
+ * _FOR_SECONDS, _STARTED_AT and _TIMESTAMP in its environment (what is unknown is not set), what it
+ * prints goes to standard error. Four at a time, 64 wait, each is killed after ten seconds. */
+KTALLY_API int ktally_monitor__add_alert_command(struct ktally_monitor *m, const char *command);
+/* Posts to the v2 API of the Alertmanager at this URL; alerts that still fire when ktally ends
+ * resolve there four minutes later. -ENOTSUP: built without libcurl. */
+KTALLY_API int ktally_monitor__add_alertmanager(struct ktally_monitor *m, const char *url);
 
 /* Called with every snapshot, on the monitor's thread; the snapshot is valid during the call. */
 typedef void (*ktally_snapshot_fn)(void *ctx, const struct ktally_snapshot *snapshot);

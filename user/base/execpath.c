@@ -29,7 +29,8 @@ int execpath_find(const char *name)
 
 	if (strchr(name, '/'))
 		return executable(name);
-	for (path = path ? path : "/bin:/usr/bin"; *path || path[-1] == ':'; path = end + (*end == ':')) {
+	for (path = path ? path : "/bin:/usr/bin"; *path || path[-1] == ':';
+	     path = end + (*end == ':')) {
 		end = strchrnul(path, ':');
 		snprintf(full, sizeof(full), "%.*s%s%s", (int)(end - path), path,
 			 end == path ? "" : "/", name);

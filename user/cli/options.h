@@ -27,6 +27,11 @@ struct run_options {
 	bool processes;
 	struct run_list rules;
 	struct run_list alerts;
+	struct run_list statsd;
+	struct run_list metrics_from;
+	uint64_t metrics_every_ns;
+	struct run_list on_alert;
+	struct run_list alertmanagers;
 	const char *output;
 	const char *format;
 	struct run_list rungs;

@@ -130,6 +130,23 @@ static int add_each(struct run *r, const struct run_list *list,
 	return 0;
 }
 
+static int add_links(struct run *r)
+{
+	const struct run_options *o = &r->options;
+	int err = add_each(r, &o->statsd, ktally_monitor__add_statsd);
+	size_t i;
+
+	for (i = 0; i < o->metrics_from.cnt && !err; i++)
+		if (ktally_monitor__add_metrics_command(r->monitor, o->metrics_from.items[i],
+							o->metrics_every_ns)) {
+			fail(r, -EINVAL);
+			err = EXIT_USAGE;
+		}
+	if (!err)
+		err = add_each(r, &o->on_alert, ktally_monitor__add_alert_command);
+	return err ? err : add_each(r, &o->alertmanagers, ktally_monitor__add_alertmanager);
+}
+
 static bool wants_color(int fd)
 {
 	const char *no_color = getenv("NO_COLOR");
@@ -176,6 +193,8 @@ static int open_monitor(struct run *r)
 		err = add_each(r, &o->rules, ktally_monitor__add_rules_file);
 	if (!err)
 		err = add_each(r, &o->alerts, ktally_monitor__add_rule);
+	if (!err)
+		err = add_links(r);
 	if (!err)
 		err = add_output(r);
 	return err ? err : add_targets(r);
@@ -232,11 +251,14 @@ static int status_of(struct run *r)
 	return EXIT_OK;
 }
 
-/* A command has been forked already, and keeps what its caller has. */
+/* Commands get what the caller has: the watched one has been forked already, later ones inherit. */
 static void drop_privileges(struct run *r)
 {
-	int err = ktally_drop_privileges();
+	int err;
 
+	if (r->options.on_alert.cnt || r->options.metrics_from.cnt)
+		return;
+	err = ktally_drop_privileges();
 	if (err && !r->options.quiet)
 		cli_error("warning: privileges that are no longer needed stay: %s", strerror(-err));
 }

@@ -97,6 +97,7 @@ void monitor_emit_alert(void *monitor, const struct alert_record *alert)
 
 	keep_alert(m, alert);
 	EMIT(m, alert, alert);
+	monitor_doors_alert(m, alert);
 }
 
 void monitor_flush(struct ktally_monitor *m)
@@ -256,7 +257,7 @@ static void drain(struct ktally_monitor *m)
 void monitor_emit_trailer(struct ktally_monitor *m)
 {
 	struct averages *averages = calloc(m->targets.cnt, sizeof(*averages));
-	struct loss_record losses[SAMPLER_INSTRUMENTS_MAX + 2];
+	struct loss_record losses[SAMPLER_INSTRUMENTS_MAX + 2 + MONITOR_LINK_KINDS];
 	struct trailer_record t = { .reason = reason_name(m->reason) };
 	size_t i;
 
@@ -280,6 +281,7 @@ void monitor_emit_trailer(struct ktally_monitor *m)
 	t.lost_events = monitor_lost(m);
 	t.losses = losses;
 	t.loss_cnt = m->sampler.cnt + 2;
+	t.loss_cnt += monitor_doors_losses(m, &losses[t.loss_cnt]);
 	t.averages = averages;
 	t.target_cnt = averages ? m->targets.cnt : 0;
 	set_overhead(m, &t);

@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/loop.h"
 #include "ktally.h"
+#include "monitor/doors.h"
 #include "rules/rules.h"
 #include "sampler/sampler.h"
 #include "sinks/output.h"
@@ -79,6 +80,7 @@ struct ktally_monitor {
 	size_t metrics_cnt;
 	struct snapshot_callback snapshots[MONITOR_CALLBACKS_MAX];
 	size_t snapshot_cb_cnt;
+	struct monitor_doors doors;
 
 	/* stages */
 	int proc_fd;

@@ -154,6 +154,7 @@ void ktally_monitor__close(struct ktally_monitor *m)
 		return;
 	if (m->begun)
 		ktally_monitor__stop(m);
+	monitor_doors_close(m);
 	close_run(m);
 	sampler_fini(&m->sampler);
 	targets_fini(&m->targets);

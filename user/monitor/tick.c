@@ -24,7 +24,7 @@ enum scope monitor_scope(const struct target *target)
 
 uint64_t monitor_lost(const struct ktally_monitor *m)
 {
-	uint64_t lost = monitor_dropped(m) + targets_lost(&m->targets);
+	uint64_t lost = monitor_dropped(m) + targets_lost(&m->targets) + monitor_doors_lost(m);
 	size_t i;
 
 	for (i = 0; i < m->sampler.cnt; i++)
@@ -78,17 +78,7 @@ size_t ktally_metrics__target(const struct ktally_metrics *metrics)
 
 int ktally_metrics__set(struct ktally_metrics *metrics, const char *name, double value)
 {
-	struct ktally_monitor *m = metrics->m;
-	struct custom_metric *c;
-
-	if (!name || !name[0] || strlen(name) >= sizeof(c->name))
-		return -EINVAL;
-	if (m->custom_cnt == MONITOR_CUSTOM_MAX)
-		return -ENOSPC;
-	c = &m->custom[m->custom_cnt++];
-	memcpy(c->name, name, strlen(name) + 1);
-	c->value = isfinite(value) ? value : NAN;
-	return 0;
+	return monitor_set_custom(metrics->m, name, value);
 }
 
 /* A callback that fails loses its own values of this tick and nothing else. */
@@ -151,6 +141,7 @@ static void fill_target(struct ktally_monitor *m, size_t index, struct snapshot 
 	snapshot_derive(&state->group.prev, target->kind == TARGET_COMMAND, &state->group.total,
 			m->tick_interval, m->host_memory_bytes, s->v);
 	ask_callbacks(m, index);
+	monitor_doors_target(m, index);
 	s->custom = m->custom;
 	s->custom_cnt = m->custom_cnt;
 }
@@ -192,6 +183,9 @@ static void fill_member(struct ktally_monitor *m, size_t index, const struct pro
 	s->processes = !process_ended(p);
 	process_before(p, &before);
 	snapshot_derive(&before, p->born, &p->now, m->tick_interval, m->host_memory_bytes, s->v);
+	monitor_doors_member(m, p);
+	s->custom = m->custom;
+	s->custom_cnt = m->custom_cnt;
 }
 
 static void emit_members(struct ktally_monitor *m, size_t index)
@@ -331,12 +325,14 @@ int monitor_tick(struct ktally_monitor *m, bool last)
 	for (i = 0; i < m->targets.cnt; i++)
 		add_members(m, i);
 	emit_events(m);
+	monitor_doors_refresh(m);
 	for (i = 0; i < m->targets.cnt; i++) {
 		if (m->states[i].done)
 			continue;
 		emit_target(m, i);
 		emit_members(m, i);
 	}
+	monitor_doors_settle(m);
 	sampler_settle(&m->sampler);
 	m->ticks++;
 	monitor_flush(m);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* fork, a pipe as gate, execvp; nothing is known here of BPF or counting. */
+/* fork, a socket as gate, execvp; nothing is known here of BPF or counting. */
 #include "targets/command.h"
 
 #include <errno.h>
@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,7 +17,7 @@
 struct command {
 	pid_t pid;
 	char **argv;
-	int gate_fd;  /* write end; closed without a byte: the child ends */
+	int gate_fd;  /* our end; closed without a byte: the child ends */
 	int error_fd; /* read end: errno of a failed execve, or the end of file once it succeeded */
 	bool released;
 	bool reaped;
@@ -46,7 +47,8 @@ static int spawn(struct command *c, char *const *argv)
 {
 	int gate[2], error[2];
 
-	if (pipe2(gate, O_CLOEXEC))
+	/* A socket, since a write to a child that was killed at its gate must not raise SIGPIPE. */
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, gate))
 		return -errno;
 	if (pipe2(error, O_CLOEXEC)) {
 		close(gate[0]);
@@ -137,7 +139,7 @@ int command_release(struct command *c)
 	int err = 0;
 	ssize_t n;
 
-	n = write(c->gate_fd, "g", 1);
+	n = send(c->gate_fd, "g", 1, MSG_NOSIGNAL);
 	close_fd(&c->gate_fd);
 	if (n != 1)
 		return -ESRCH;

@@ -24,8 +24,8 @@ static const char *parse_set(const char *p, struct glob_token *token)
 		c = (unsigned char)*p++;
 		to = c;
 		if (*p == '-' && p[1] && p[1] != ']') {
-			to = (unsigned char)p[1];
-			p += 2;
+			p += p[1] == '\\' && p[2] ? 2 : 1;
+			to = (unsigned char)*p++;
 		}
 		for (; c <= to; c++)
 			token->admits[c] = !negated;
