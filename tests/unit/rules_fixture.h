@@ -37,9 +37,14 @@ static inline void alerts_take(void *ctx, const struct alert_record *a)
 
 	assert_true(list->cnt <= SAID_MAX);
 	*s = (struct said){
-		.timestamp = a->timestamp, .state = a->state, .value = a->value,
-		.threshold = a->threshold, .for_seconds = a->for_seconds,
-		.started_at = a->started_at, .pid = a->pid, .label_cnt = a->label_cnt,
+		.timestamp = a->timestamp,
+		.state = a->state,
+		.value = a->value,
+		.threshold = a->threshold,
+		.for_seconds = a->for_seconds,
+		.started_at = a->started_at,
+		.pid = a->pid,
+		.label_cnt = a->label_cnt,
 		.annotation_cnt = a->annotation_cnt,
 	};
 	snprintf(s->alert, sizeof(s->alert), "%s", a->alert);
@@ -47,7 +52,8 @@ static inline void alerts_take(void *ctx, const struct alert_record *a)
 	snprintf(s->message, sizeof(s->message), "%s", a->message);
 	memcpy(s->comm, a->comm, sizeof(s->comm));
 	if (a->label_cnt)
-		snprintf(s->label, sizeof(s->label), "%s=%s", a->labels[0].name, a->labels[0].value);
+		snprintf(s->label, sizeof(s->label), "%s=%s", a->labels[0].name,
+			 a->labels[0].value);
 	if (a->annotation_cnt)
 		snprintf(s->annotation, sizeof(s->annotation), "%s=%s", a->annotations[0].name,
 			 a->annotations[0].value);

@@ -101,7 +101,8 @@ static const struct wrong_case wrong[] = {
 	{ "groups: 7", "r.yaml:1:9: expected a list of groups" },
 	{ "groups:\n- rules: []", "r.yaml:2:3: expected 'name' in a group" },
 	{ "groups:\n- name: a", "r.yaml:2:3: expected 'rules' in a group" },
-	{ "groups:\n- name: ''\n  rules: []", "r.yaml:2:9: expected the group's name, not an empty" },
+	{ "groups:\n- name: ''\n  rules: []",
+	  "r.yaml:2:9: expected the group's name, not an empty" },
 	{ "groups:\n- {name: a, rules: []}\n- {name: a, rules: []}",
 	  "r.yaml:3:10: there is a group 'a' already" },
 	{ "groups:\n- name: a\n  interval: 5s\n  rules: []",
@@ -115,7 +116,8 @@ static const struct wrong_case wrong[] = {
 	  "keep_firing_for, labels, annotations" },
 	{ RULE("alert: [x]\n    expr: open_fds > 1"), "r.yaml:4:12: expected the alert's name" },
 	{ RULE("alert: x\n    expr:"), "r.yaml:5:10: expected an expression" },
-	{ RULE("alert: x\n    expr: open_fds >"), "r.yaml:5:21: expected a number or a field, but" },
+	{ RULE("alert: x\n    expr: open_fds >"),
+	  "r.yaml:5:21: expected a number or a field, but" },
 	{ RULE("alert: x\n    expr: 'open_fds > )'"), "r.yaml:5:23: expected a number or a field" },
 	{ RULE("alert: x\n    expr: |\n      open_fds\n        > sum(x)"),
 	  "r.yaml:7:11: 'sum' is PromQL that ktally does not have" },
@@ -123,20 +125,29 @@ static const struct wrong_case wrong[] = {
 	  "r.yaml:5:11: 'sum' is PromQL that ktally does not have" },
 	{ RULE("alert: x\n    expr: open_fds > 1\n    for: 10"),
 	  "r.yaml:6:10: expected a duration such as 30s or 1h30m, not '10'" },
-	{ RULE("alert: x\n    expr: open_fds > 1\n    for: 1m1h"), "r.yaml:6:10: expected a duration" },
-	{ RULE("alert: x\n    expr: open_fds > 1\n    for: 999999y"), "r.yaml:6:10: expected a dura" },
-	{ RULE("alert: x\n    expr: open_fds > 1\n    keep_firing_for: soon"), "r.yaml:6:22: expected" },
-	{ RULE("alert: x\n    expr: open_fds > 1\n    labels: [a]"), "r.yaml:6:13: expected a mapping" },
-	{ RULE("alert: x\n    expr: open_fds > 1\n    labels: {a-b: c}"), "r.yaml:6:14: expected a name" },
-	{ RULE("alert: x\n    expr: open_fds > 1\n    labels: {a: [b]}"), "r.yaml:6:17: expected text" },
-	{ RULE("alert: x\n    expr: open_fds > 1\n    labels: {a: b, a: c}"), "6:20: 'a' is here twice" },
+	{ RULE("alert: x\n    expr: open_fds > 1\n    for: 1m1h"),
+	  "r.yaml:6:10: expected a duration" },
+	{ RULE("alert: x\n    expr: open_fds > 1\n    for: 999999y"),
+	  "r.yaml:6:10: expected a dura" },
+	{ RULE("alert: x\n    expr: open_fds > 1\n    keep_firing_for: soon"),
+	  "r.yaml:6:22: expected" },
+	{ RULE("alert: x\n    expr: open_fds > 1\n    labels: [a]"),
+	  "r.yaml:6:13: expected a mapping" },
+	{ RULE("alert: x\n    expr: open_fds > 1\n    labels: {a-b: c}"),
+	  "r.yaml:6:14: expected a name" },
+	{ RULE("alert: x\n    expr: open_fds > 1\n    labels: {a: [b]}"),
+	  "r.yaml:6:17: expected text" },
+	{ RULE("alert: x\n    expr: open_fds > 1\n    labels: {a: b, a: c}"),
+	  "6:20: 'a' is here twice" },
 	{ RULE("alert: x\n    expr: open_fds > 1\n    labels: {severity: '{{ $value }}'}"),
 	  "r.yaml:6:25: expected a severity without a template" },
 	{ RULE("alert: x\n    expr: open_fds > 1\n    annotations:\n      a: 'is {{ query 5 }}'"),
-	  "r.yaml:7:16: expected $value or $labels.NAME" },
+	  "r.yaml:7:17: expected $value or $labels.NAME" },
 	{ RULE("{alert: x, expr: open_fds > 1}\n---\nb: 1"), "r.yaml:6:1: expected the end" },
-	{ RULE("alert: x\n    expr: open_fds[5m]"), "r.yaml:5:11: expected a condition, not a range" },
-	{ RULE("<<: {alert: x}\n    expr: open_fds > 1"), "r.yaml:4:5: unknown key '<<' in a rule" },
+	{ RULE("alert: x\n    expr: open_fds[5m]"),
+	  "r.yaml:5:11: expected a condition, not a range" },
+	{ RULE("<<: {alert: x}\n    expr: open_fds > 1"),
+	  "r.yaml:4:5: unknown key '<<' in a rule" },
 };
 
 static void test_wrong_files(void **state)
@@ -148,7 +159,8 @@ static void test_wrong_files(void **state)
 		int e = add_yaml(r, wrong[i].yaml, &err);
 
 		if (e != -EINVAL || !strstr(err.text, wrong[i].says))
-			fail_msg("%s\ngives %d: %s\nnot: %s", wrong[i].yaml, e, err.text, wrong[i].says);
+			fail_msg("%s\ngives %d: %s\nnot: %s", wrong[i].yaml, e, err.text,
+				 wrong[i].says);
 		assert_int_equal(rules_count(r), 1);
 		rules_free(r);
 	}
@@ -246,7 +258,8 @@ static void test_promtool_accepts(void **state)
 
 	(void)state;
 	if (system("command -v promtool >/dev/null")) {
-		print_message("promtool is not installed: the shipped files are not checked with it\n");
+		print_message(
+			"promtool is not installed: the shipped files are not checked with it\n");
 		skip();
 	}
 	for (size_t i = 0; i < 2; i++) {
@@ -292,9 +305,9 @@ static void test_leak_is_foretold(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_whole_rule),	cmocka_unit_test(test_wrong_files),
-		cmocka_unit_test(test_atomic),		cmocka_unit_test(test_empty_files),
-		cmocka_unit_test(test_no_file),		cmocka_unit_test(test_shipped_files),
+		cmocka_unit_test(test_whole_rule),       cmocka_unit_test(test_wrong_files),
+		cmocka_unit_test(test_atomic),           cmocka_unit_test(test_empty_files),
+		cmocka_unit_test(test_no_file),          cmocka_unit_test(test_shipped_files),
 		cmocka_unit_test(test_promtool_accepts), cmocka_unit_test(test_leak_is_foretold),
 	};
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* Every operator and function against Prometheus: the cases and their values are in promtool's format,
- * so promtool checks the numbers and this program checks the rules against them. */
+/* Every operator and function against Prometheus: the cases and their values are in promtool's
+ * format, so promtool checks the numbers and this program checks the rules against them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,11 +20,11 @@
 #include "rules/ident.h"
 #include "rules/yaml.h"
 
-#define CASES	     "data/promtool/operators.yaml" /* beside this file */
-#define TEXT_MAX     (1 << 17)
-#define SAMPLES_MAX  32
-#define SERIES_MAX   16
-#define MINUTE_NS    60000000000ull
+#define CASES       "data/promtool/operators.yaml" /* beside this file */
+#define TEXT_MAX    (1 << 17)
+#define SAMPLES_MAX 32
+#define SERIES_MAX  16
+#define MINUTE_NS   60000000000ull
 
 struct series {
 	char name[48];
@@ -123,8 +123,11 @@ static int read_all_series(struct yaml_reader *r, yaml_node_t *node, void *into)
 static void make_snapshot(const struct data *d, size_t minute, struct custom_metric *custom,
 			  struct snapshot *s)
 {
-	*s = (struct snapshot){ .monotonic_ns = (1000 + minute) * MINUTE_NS, .pid = 42,
-				.comm = "redis", .interval_seconds = 60, .custom = custom };
+	*s = (struct snapshot){ .monotonic_ns = (1000 + minute) * MINUTE_NS,
+				.pid = 42,
+				.comm = "redis",
+				.interval_seconds = 60,
+				.custom = custom };
 	for (size_t i = 0; i < METRIC_COUNT; i++)
 		s->v[i] = NAN;
 	for (size_t i = 0; i < d->series_cnt; i++) {
@@ -313,7 +316,8 @@ static void test_promtool_agrees(void **state)
 
 	(void)state;
 	if (system("command -v promtool >/dev/null")) {
-		print_message("promtool is not installed: the numbers are not checked against it\n");
+		print_message(
+			"promtool is not installed: the numbers are not checked against it\n");
 		skip();
 	}
 	cases_path(path, sizeof(path));

@@ -335,7 +335,8 @@ static void test_no_allocation(void **state)
 	size_t before;
 
 	(void)state;
-	add_rule(r, "b: avg_over_time(open_fds{comm=~\"r.*\"}[1m]) > 1e6 or rate(open_fds[1h]) > 1e6");
+	add_rule(r,
+		 "b: avg_over_time(open_fds{comm=~\"r.*\"}[1m]) > 1e6 or rate(open_fds[1h]) > 1e6");
 	tick_fds(r, 0, 1, &list);
 	before = mallinfo2().uordblks;
 	for (int t = 1; t < 2000; t++)

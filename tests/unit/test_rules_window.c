@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* Windows beyond what promtool can ask: dense samples, gaps, large numbers, infinities, long runs. */
+/* Windows beyond what promtool can ask: dense samples, gaps, large numbers, infinities, long runs.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,10 +14,10 @@
 
 #include "rules/window.h"
 
-#define MS 1000000ull
-#define S  (1000 * MS)
+#define MS    1000000ull
+#define S     (1000 * MS)
 #define START (1000 * S)
-#define RUN 3000
+#define RUN   3000
 
 static void push_all(struct window *w, const double *v, size_t cnt, uint64_t step_ns)
 {

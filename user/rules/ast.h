@@ -24,9 +24,9 @@ struct op {
 	const char *text;
 	enum op_kind kind;
 	int precedence;
-	bool right;		/* groups from the right */
-	const char *mirror;	/* comparison: the same with its sides swapped */
-	const char *words;	/* comparison: "above" */
+	bool right;                          /* groups from the right */
+	const char *mirror;                  /* comparison: the same with its sides swapped */
+	const char *words;                   /* comparison: "above" */
 	double (*apply)(double a, double b); /* not for sets; a comparison gives 0 or 1 */
 };
 
@@ -39,23 +39,23 @@ struct node {
 	enum value_type type;
 	const struct op *op;
 	const struct function *fn;
-	bool is_bool;	/* comparison that gives 0 or 1 and filters nothing */
+	bool is_bool; /* comparison that gives 0 or 1 and filters nothing */
 	double number;
-	int selector;	/* index into selectors */
-	int left;	/* index into nodes: the only operand, or the first; -1: none */
+	int selector; /* index into selectors */
+	int left;     /* index into nodes: the only operand, or the first; -1: none */
 	int right;
-	size_t start;	/* of its text */
+	size_t start; /* of its text */
 	size_t end;
 };
 
 struct selector {
 	char *name;
-	size_t metric;		/* METRIC_COUNT: a custom metric of that name */
+	size_t metric; /* METRIC_COUNT: a custom metric of that name */
 	struct matcher_set matchers;
-	uint64_t range_ns;	/* 0: the value now */
+	uint64_t range_ns; /* 0: the value now */
 	/* Where expr_bind put it in the catalog. */
-	int set;		/* -1: matches everything */
-	int window;		/* -1: no range */
+	int set;    /* -1: matches everything */
+	int window; /* -1: no range */
 };
 
 struct expr {
@@ -63,7 +63,7 @@ struct expr {
 	struct node *nodes;
 	size_t node_cnt;
 	int root;
-	int head;	/* the comparison whose left side is the alert's value; -1: none */
+	int head; /* the comparison whose left side is the alert's value; -1: none */
 	struct selector *selectors;
 	size_t selector_cnt;
 };
@@ -74,8 +74,8 @@ struct expr_error {
 	char text[400];
 };
 
-/* text: NUL-terminated. *ret_end is where the expression ends: the end of the text, or a word "for" when
- * ret_end is given; NULL: nothing may follow. -EINVAL fills *err. */
+/* text: NUL-terminated. *ret_end is where the expression ends: the end of the text, or a word "for"
+ * when ret_end is given; NULL: nothing may follow. -EINVAL fills *err. */
 int expr_parse(const char *text, size_t *ret_end, struct expr_error *err, struct expr **ret);
 void expr_free(struct expr *e);
 /* The comparison that decides alone, or NULL: only then is there one threshold. */

@@ -95,7 +95,8 @@ int catalog_find_window(const struct catalog *c, const struct catalog *other, si
 	const struct window_spec *spec = &other->windows[i];
 
 	for (size_t k = 0; k < c->window_cnt; k++)
-		if (same_window(&c->windows[k], spec) && same_set(c, c->windows[k].set, other, spec->set))
+		if (same_window(&c->windows[k], spec) &&
+		    same_set(c, c->windows[k].set, other, spec->set))
 			return (int)k;
 	return -1;
 }

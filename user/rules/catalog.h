@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What all rules together want to know of one process: each set of matchers and each window once. */
+/* What all rules together want to know of one process: each set of matchers and each window once.
+ */
 #ifndef KTALLY_RULES_CATALOG_H
 #define KTALLY_RULES_CATALOG_H
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Evaluation in three-valued logic. The tables of truth, for what PromQL leaves open because it has no
- * unknown (P present, A absent, U unknown; where U could turn out either way the result is U):
+ * Evaluation in three-valued logic. The tables of truth, for what PromQL leaves open because it has
+ * no unknown (P present, A absent, U unknown; where U could turn out either way the result is U):
  *   arithmetic, comparison   A with anything is A, else U with anything is U
  *   x and y                  A when either is A, else U when either is U
  *   x or y                   x when x is P or y is A; else y
@@ -83,7 +83,9 @@ static struct value eval_unless(struct value left, const struct eval *e, int rig
 static struct value eval_binary(const struct eval *e, const struct node *n)
 {
 	static struct value (*const sets[])(struct value, const struct eval *, int) = {
-		[OP_AND] = eval_and, [OP_OR] = eval_or, [OP_UNLESS] = eval_unless,
+		[OP_AND] = eval_and,
+		[OP_OR] = eval_or,
+		[OP_UNLESS] = eval_unless,
 	};
 	struct value left = eval_node(e, n->left);
 	struct value right;
@@ -144,8 +146,9 @@ static struct value eval_call(const struct eval *e, const struct node *n)
 struct value eval_node(const struct eval *e, int node)
 {
 	static struct value (*const evals[])(const struct eval *, const struct node *) = {
-		[NODE_NUMBER] = eval_constant, [NODE_SELECT] = eval_select, [NODE_NEGATE] = eval_negate,
-		[NODE_BINARY] = eval_binary,   [NODE_CALL] = eval_call,
+		[NODE_NUMBER] = eval_constant, [NODE_SELECT] = eval_select,
+		[NODE_NEGATE] = eval_negate,   [NODE_BINARY] = eval_binary,
+		[NODE_CALL] = eval_call,
 	};
 	const struct node *n = &e->expr->nodes[node];
 

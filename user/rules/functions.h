@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The operators and functions that expressions have, and the names of those of PromQL that they lack. */
+/* The operators and functions that expressions have, and the names of those of PromQL that they
+ * lack. */
 #ifndef KTALLY_RULES_FUNCTIONS_H
 #define KTALLY_RULES_FUNCTIONS_H
 
@@ -19,7 +20,7 @@ struct function {
 	window_fn *reduce;
 };
 
-#define FUNCTION_NAMES                                                                               \
+#define FUNCTION_NAMES \
 	"abs, absent, avg_over_time, deriv, max_over_time, min_over_time, predict_linear, rate"
 
 /* NULL when there is none. Names of set operators are words and not case-sensitive. */

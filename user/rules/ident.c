@@ -120,7 +120,7 @@ static int fit(void *array, size_t size, size_t *cnt, size_t want)
 	return 0;
 }
 
-/* Matchers are asked again only when the name has changed: regexec() is the dearest thing here. */
+/* Matchers are asked again only when the name has changed: they are the dearest thing here. */
 static int match(struct ident *id, const struct snapshot *s, const struct catalog *c)
 {
 	memcpy(id->comm, s->comm, sizeof(id->comm));
@@ -140,8 +140,8 @@ static int match(struct ident *id, const struct snapshot *s, const struct catalo
 	return 0;
 }
 
-int ident_get(struct ident **all, const struct snapshot *s, const struct catalog *c, size_t rule_cnt,
-	      struct ident **ret)
+int ident_get(struct ident **all, const struct snapshot *s, const struct catalog *c,
+	      size_t rule_cnt, struct ident **ret)
 {
 	struct ident *id = ident_find(*all, s);
 	int err = 0;
@@ -150,12 +150,14 @@ int ident_get(struct ident **all, const struct snapshot *s, const struct catalog
 		id = ident_new(all, s);
 	if (!id)
 		return -ENOMEM;
-	if (id->alert_cnt < rule_cnt || id->set_cnt < c->set_cnt || id->window_cnt < c->window_cnt) {
+	if (id->alert_cnt < rule_cnt || id->set_cnt < c->set_cnt ||
+	    id->window_cnt < c->window_cnt) {
 		err = fit(&id->alerts, sizeof(*id->alerts), &id->alert_cnt, rule_cnt);
 		if (!err)
 			err = fit(&id->matched, sizeof(*id->matched), &id->set_cnt, c->set_cnt);
 		if (!err)
-			err = fit(&id->windows, sizeof(*id->windows), &id->window_cnt, c->window_cnt);
+			err = fit(&id->windows, sizeof(*id->windows), &id->window_cnt,
+				  c->window_cnt);
 		if (!err)
 			err = match(id, s, c);
 	}

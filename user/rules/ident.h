@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the rules remember of one process or target: the state of its alerts, and its recent past. */
+/* What the rules remember of one process or target: the state of its alerts, and its recent past.
+ */
 #ifndef KTALLY_RULES_IDENT_H
 #define KTALLY_RULES_IDENT_H
 
@@ -13,20 +14,20 @@
 
 struct alert_slot {
 	enum alert_state state;
-	uint64_t since_ns;  /* monotonic; pending or firing: the condition became true */
-	uint64_t quiet_ns;  /* monotonic; firing: the condition became false; 0: it is true */
-	double started_at;  /* epoch seconds */
-	double value;	    /* of the last snapshot in which the condition was true */
+	uint64_t since_ns; /* monotonic; pending or firing: the condition became true */
+	uint64_t quiet_ns; /* monotonic; firing: the condition became false; 0: it is true */
+	double started_at; /* epoch seconds */
+	double value;      /* of the last snapshot in which the condition was true */
 };
 
 struct ident;
 
 /* All identities, by (target, member, pid, start_ticks). NULL: none. */
 struct ident *ident_find(struct ident *all, const struct snapshot *s);
-/* Found or made, with room for rule_cnt alerts and the catalog's windows: allocates only when something
- * is new. */
-int ident_get(struct ident **all, const struct snapshot *s, const struct catalog *c, size_t rule_cnt,
-	      struct ident **ret);
+/* Found or made, with room for rule_cnt alerts and the catalog's windows: allocates only when
+ * something is new. */
+int ident_get(struct ident **all, const struct snapshot *s, const struct catalog *c,
+	      size_t rule_cnt, struct ident **ret);
 struct ident *ident_next(struct ident *id); /* NULL after the last */
 void ident_remove(struct ident **all, struct ident *id);
 void ident_remove_all(struct ident **all);

@@ -18,7 +18,7 @@ struct unit {
 
 static const struct unit units[] = {
 	{ "y", 31536000000000000 }, { "w", 604800000000000 }, { "d", 86400000000000 },
-	{ "h", 3600000000000 },	    { "m", 60000000000 },     { "s", 1000000000 },
+	{ "h", 3600000000000 },     { "m", 60000000000 },     { "s", 1000000000 },
 	{ "ms", 1000000 },
 };
 
@@ -108,8 +108,8 @@ static size_t number_len(const char *text)
 	}
 }
 
-/* As PromQL reads them: first as an integer, which may be hexadecimal or octal, then as a float; never
- * with the decimal comma of a program's locale. */
+/* As PromQL reads them: first as an integer, which may be hexadecimal or octal, then as a float;
+ * never with the decimal comma of a program's locale. */
 static bool take_number(const char *text, double *ret)
 {
 	locale_t c_locale;

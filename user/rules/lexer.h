@@ -9,11 +9,11 @@
 
 enum token_kind {
 	TOKEN_END,
-	TOKEN_NUMBER,	/* number; a duration is its seconds, and ns too */
-	TOKEN_STRING,	/* start and end include the quotes */
+	TOKEN_NUMBER, /* number; a duration is its seconds, and ns too */
+	TOKEN_STRING, /* start and end include the quotes */
 	TOKEN_WORD,
-	TOKEN_SIGN,	/* operators and punctuation */
-	TOKEN_BAD,	/* problem says why */
+	TOKEN_SIGN, /* operators and punctuation */
+	TOKEN_BAD,  /* problem says why */
 };
 
 struct token {

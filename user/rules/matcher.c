@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/*
- * Label matchers. Regular expressions are POSIX extended ones, anchored at both ends as PromQL's are;
- * what RE2 and POSIX read differently is refused rather than understood differently.
- */
+/* The labels of a snapshot, and matchers of them. */
 #include "rules/matcher.h"
 
 #include <errno.h>
@@ -10,10 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* regcomp() expands repetitions, and a product of them without bound takes all memory. RE2 stops at
- * 1000 too. */
-#define REPEAT_MAX 1000
-#define REGEX_LEN_MAX 256
+#include "rules/regex.h"
 
 struct label_def {
 	const char *name;
@@ -66,7 +60,8 @@ const char *label_find(const char *name, size_t len)
 	return def ? def->name : NULL;
 }
 
-int label_value(const struct snapshot *s, const char *name, size_t name_len, char text[LABEL_TEXT_LEN])
+int label_value(const struct snapshot *s, const char *name, size_t name_len,
+		char text[LABEL_TEXT_LEN])
 {
 	const struct label_def *def = find(name, name_len);
 
@@ -76,91 +71,19 @@ int label_value(const struct snapshot *s, const char *name, size_t name_len, cha
 	return 0;
 }
 
-/* The character after a backslash, outside and inside of [...] alike. */
-static const char *check_escape(char c)
+int matcher_set_add(struct matcher_set *set, const char *label, bool negate, bool is_regex,
+		    char *value, const char **ret_wrong)
 {
-	if (strchr("wWsSbB", c) && c)
-		return NULL;
-	if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'))
-		return "of the escapes with a letter or digit only \\w \\W \\s \\S \\b \\B are known";
-	return NULL;
-}
+	const char *wrong = is_regex ? regex_check(value) : NULL;
+	struct matcher *v = wrong ? NULL : reallocarray(set->v, set->cnt + 1, sizeof(*v));
 
-/* "{2,5}" at text multiplies *product by 5. */
-static const char *check_repeat(const char *text, unsigned long *product)
-{
-	unsigned long most = 0;
-
-	for (const char *c = text + 1; *c && *c != '}'; c++) {
-		char *end;
-		unsigned long n;
-
-		if (*c < '0' || *c > '9')
-			continue;
-		n = strtoul(c, &end, 10);
-		most = n > most ? n : most;
-		c = end - 1;
-	}
-	if (most > REPEAT_MAX || (most > 1 && (*product *= most) > REPEAT_MAX))
-		return "its repetitions multiply to more than 1000";
-	return NULL;
-}
-
-/* NULL, or what POSIX reads differently from RE2 or cannot do in bounded memory. */
-static const char *check_regex(const char *text)
-{
-	unsigned long product = 1;
-	const char *wrong = NULL;
-
-	if (strlen(text) > REGEX_LEN_MAX)
-		return "it is longer than 256 bytes";
-	for (const char *c = text; *c && !wrong; c++) {
-		if (*c == '\\') {
-			wrong = check_escape(c[1]);
-			c += c[1] != '\0';
-		} else if (*c == '{') {
-			wrong = check_repeat(c, &product);
-		} else if (strchr("(*+?}", *c) && c[1] == '?') {
-			wrong = "groups of the form (?...) and lazy repetitions are not known";
-		}
-	}
-	return wrong;
-}
-
-static int compile_regex(struct matcher *m, char *reason, size_t len)
-{
-	const char *wrong = check_regex(m->value);
-	char anchored[REGEX_LEN_MAX + 5];
-	int r;
-
-	if (wrong) {
-		snprintf(reason, len, "%s", wrong);
-		return -EINVAL;
-	}
-	snprintf(anchored, sizeof(anchored), "^(%s)$", m->value);
-	r = regcomp(&m->regex, anchored, REG_EXTENDED | REG_NOSUB);
-	if (!r)
-		return 0;
-	regerror(r, NULL, reason, len);
-	return r == REG_ESPACE ? -ENOMEM : -EINVAL;
-}
-
-int matcher_set_add(struct matcher_set *set, const char *label, bool negate, bool is_regex, char *value,
-		    char *reason, size_t len)
-{
-	struct matcher m = { .label = label, .negate = negate, .is_regex = is_regex, .value = value };
-	struct matcher *v = realloc(set->v, (set->cnt + 1) * sizeof(*v));
-	int err = -ENOMEM;
-
-	if (v) {
-		set->v = v;
-		err = is_regex ? compile_regex(&m, reason, len) : 0;
-	}
-	if (err) {
+	if (!v) {
 		free(value);
-		return err;
+		*ret_wrong = wrong;
+		return wrong ? -EINVAL : -ENOMEM;
 	}
-	v[set->cnt++] = m;
+	set->v = v;
+	v[set->cnt++] = (struct matcher){ label, negate, is_regex, value };
 	return 0;
 }
 
@@ -186,7 +109,7 @@ static bool matches(const struct matcher *m, const struct snapshot *s)
 	bool same;
 
 	label_value(s, m->label, strlen(m->label), text);
-	same = m->is_regex ? !regexec(&m->regex, text, 0, NULL, 0) : !strcmp(m->value, text);
+	same = m->is_regex ? regex_matches(m->value, text) : !strcmp(m->value, text);
 	return same != m->negate;
 }
 
@@ -202,11 +125,8 @@ void matcher_set_fini(struct matcher_set *set)
 {
 	if (!set)
 		return;
-	for (size_t i = 0; i < set->cnt; i++) {
+	for (size_t i = 0; i < set->cnt; i++)
 		free(set->v[i].value);
-		if (set->v[i].is_regex)
-			regfree(&set->v[i].regex);
-	}
 	free(set->v);
 	*set = (struct matcher_set){};
 }

@@ -16,12 +16,13 @@ static void append_duration(struct buf *out, uint64_t ns)
 {
 	static const struct unit units[] = {
 		{ "d", 86400000000000 }, { "h", 3600000000000 }, { "m", 60000000000 },
-		{ "s", 1000000000 },	 { "ms", 1000000 },
+		{ "s", 1000000000 },     { "ms", 1000000 },
 	};
 
 	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
 		if (ns >= units[i].ns)
-			buf_printf(out, "%llu%s", (unsigned long long)(ns / units[i].ns), units[i].name);
+			buf_printf(out, "%llu%s", (unsigned long long)(ns / units[i].ns),
+				   units[i].name);
 		ns %= units[i].ns;
 	}
 }
@@ -74,7 +75,8 @@ static const char *find_annotation(const struct rule *rule, const char *name)
 
 int alert_scratch_fit(struct alert_scratch *scratch, const struct rule *rule)
 {
-	size_t want = rule->label_cnt + rule->annotation_cnt;
+	/* One more than needed, so that there is an array also for none. */
+	size_t want = rule->label_cnt + rule->annotation_cnt + 1;
 	struct label *labels;
 
 	if (want <= scratch->label_cap)
@@ -106,7 +108,8 @@ static void expand_all(const struct label *from, size_t cnt, const struct templa
 }
 
 /* Points labels at texts that lie one after the other from text on; returns what follows them. */
-static const char *point_all(struct label *to, const struct label *from, size_t cnt, const char *text)
+static const char *point_all(struct label *to, const struct label *from, size_t cnt,
+			     const char *text)
 {
 	for (size_t i = 0; i < cnt; i++) {
 		to[i] = (struct label){ .name = from[i].name, .value = text };
@@ -128,8 +131,8 @@ static void append_message(const struct change *c, const struct alert_record *a,
 	buf_putc(out, '\0');
 }
 
-/* Texts first, into a buffer that moves while it grows; then the pointers into it. Without memory the
- * alert is still said, by its name. */
+/* Texts first, into a buffer that moves while it grows; then the pointers into it. Without memory
+ * the alert is still said, by its name. */
 static void render(const struct change *c, struct alert_scratch *scratch, struct alert_record *a)
 {
 	const struct rule *rule = c->rule;
@@ -162,7 +165,8 @@ static double current_value(const struct change *c)
 	return e->head < 0 ? NAN : eval_number(&c->eval, e->nodes[e->head].left);
 }
 
-void alert_emit(const struct change *c, struct alert_scratch *scratch, rules_emit_fn emit, void *ctx)
+void alert_emit(const struct change *c, struct alert_scratch *scratch, rules_emit_fn emit,
+		void *ctx)
 {
 	const struct snapshot *s = c->eval.s;
 	const struct node *comparison = expr_comparison(c->rule->expr);

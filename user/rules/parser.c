@@ -78,8 +78,8 @@ static int parse_operand(struct parser *p)
 	return node;
 }
 
-/* Types as PromQL has them; a comparison with its number on the left is turned around, which changes
- * neither what it filters nor the value that it leaves. */
+/* Types as PromQL has them; a comparison with its number on the left is turned around, which
+ * changes neither what it filters nor the value that it leaves. */
 static int check_binary(struct parser *p, struct node *n)
 {
 	enum value_type left = p->e->nodes[n->left].type;
@@ -89,13 +89,16 @@ static int check_binary(struct parser *p, struct node *n)
 
 	n->type = left == TYPE_NUMBER && right == TYPE_NUMBER ? TYPE_NUMBER : TYPE_VALUE;
 	if (left == TYPE_RANGE || right == TYPE_RANGE)
-		return parser_fail(p, n->start, "'%s' wants values, not ranges such as open_fds[5m]", op);
+		return parser_fail(p, n->start,
+				   "'%s' wants values, not ranges such as open_fds[5m]", op);
 	if (n->op->kind >= OP_AND && (left == TYPE_NUMBER || right == TYPE_NUMBER))
-		return parser_fail(p, n->start, "'%s' wants a comparison or a field on both sides", op);
+		return parser_fail(p, n->start, "'%s' wants a comparison or a field on both sides",
+				   op);
 	if (n->op->kind != OP_COMPARISON)
 		return 0;
 	if (n->type == TYPE_NUMBER && !n->is_bool)
-		return parser_fail(p, n->start, "'%s' between two numbers: expected a field on one side", op);
+		return parser_fail(p, n->start,
+				   "'%s' between two numbers: expected a field on one side", op);
 	if (left == TYPE_NUMBER && right == TYPE_VALUE) {
 		n->op = op_find(n->op->mirror, strlen(n->op->mirror));
 		n->left = n->right;
@@ -174,8 +177,9 @@ static int parse_whole(struct parser *p, size_t *ret_end)
 	if (p->t.kind != TOKEN_END && !(ret_end && parser_at_word(p, "for")))
 		return parser_expected(p, "an operator or the end");
 	if (p->e->nodes[p->e->root].type == TYPE_RANGE)
-		return parser_fail(p, 0, "expected a condition, not a range: use a function such as "
-				  "rate(), avg_over_time()");
+		return parser_fail(p, 0,
+				   "expected a condition, not a range: use a function such as "
+				   "rate(), avg_over_time()");
 	p->e->head = find_head(p->e);
 	if (ret_end)
 		*ret_end = p->t.start;

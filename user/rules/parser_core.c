@@ -38,17 +38,19 @@ int parser_expected(struct parser *p, const char *what)
 	const struct token *t = &p->t;
 
 	if (t->kind == TOKEN_BAD)
-		return parser_fail(p, t->start, "expected %s, not '%.*s': %s", what, parser_shown(t),
-			    p->text + t->start, t->problem);
+		return parser_fail(p, t->start, "expected %s, not '%.*s': %s", what,
+				   parser_shown(t), p->text + t->start, t->problem);
 	if (t->kind == TOKEN_END)
 		return parser_fail(p, t->start, "expected %s, but the expression ends", what);
-	return parser_fail(p, t->start, "expected %s, not '%.*s'", what, parser_shown(t), p->text + t->start);
+	return parser_fail(p, t->start, "expected %s, not '%.*s'", what, parser_shown(t),
+			   p->text + t->start);
 }
 
 int parser_lacking(struct parser *p, const char *what, size_t len)
 {
 	return parser_fail(p, p->t.start,
-		    "'%.*s' is PromQL that ktally does not have; it has: " FUNCTION_NAMES, (int)len, what);
+			   "'%.*s' is PromQL that ktally does not have; it has: " FUNCTION_NAMES,
+			   (int)len, what);
 }
 
 void parser_next(struct parser *p)
@@ -83,7 +85,8 @@ int parser_add(struct parser *p, const struct node *node)
 	struct node *nodes;
 
 	if (e->node_cnt == NODES_MAX)
-		return parser_fail(p, node->start, "this expression has more than %d parts", NODES_MAX);
+		return parser_fail(p, node->start, "this expression has more than %d parts",
+				   NODES_MAX);
 	/* Doubles: the array is full whenever its size is a power of two. */
 	if (!(e->node_cnt & (e->node_cnt - 1))) {
 		nodes = realloc(e->nodes, (e->node_cnt ? 2 * e->node_cnt : 1) * sizeof(*nodes));
@@ -96,11 +99,12 @@ int parser_add(struct parser *p, const struct node *node)
 	return (int)e->node_cnt++;
 }
 
-/* Words of PromQL that may follow a selector, an operator or an aggregation, none of which is here. */
+/* Words of PromQL that may follow a selector, an operator or an aggregation, none of which is here.
+ */
 static bool is_modifier(const struct parser *p)
 {
-	static const char *const modifiers[] = { "offset", "on", "ignoring", "group_left",
-						 "group_right", "by", "without", "atan2" };
+	static const char *const modifiers[] = { "offset",      "on", "ignoring", "group_left",
+						 "group_right", "by", "without",  "atan2" };
 
 	for (size_t i = 0; i < sizeof(modifiers) / sizeof(modifiers[0]); i++)
 		if (parser_at_word(p, modifiers[i]))

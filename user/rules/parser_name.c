@@ -19,8 +19,9 @@ static int parse_label(struct parser *p, const char **ret)
 		return parser_expected(p, "a label (" LABEL_NAMES ")");
 	label = label_find(p->text + p->t.start, p->t.end - p->t.start);
 	if (!label)
-		return parser_fail(p, p->t.start, "there is no label '%.*s'; there are: " LABEL_NAMES,
-			    parser_shown(&p->t), p->text + p->t.start);
+		return parser_fail(p, p->t.start,
+				   "there is no label '%.*s'; there are: " LABEL_NAMES,
+				   parser_shown(&p->t), p->text + p->t.start);
 	parser_next(p);
 	*ret = label;
 	return 0;
@@ -30,7 +31,7 @@ static int parse_label(struct parser *p, const char **ret)
 static int parse_matcher(struct parser *p, struct matcher_set *set)
 {
 	const char *label = NULL;
-	char reason[128] = "";
+	const char *wrong = NULL;
 	bool negate, is_regex;
 	struct token string;
 	char *value;
@@ -48,11 +49,12 @@ static int parse_matcher(struct parser *p, struct matcher_set *set)
 		return parser_expected(p, "a value in quotes");
 	value = lex_string(p->text, &string);
 	if (!value)
-		return parser_fail(p, string.start, "this string has an escape that is not known here");
-	err = matcher_set_add(set, label, negate, is_regex, value, reason, sizeof(reason));
+		return parser_fail(p, string.start,
+				   "this string has an escape that is not known here");
+	err = matcher_set_add(set, label, negate, is_regex, value, &wrong);
 	if (err == -EINVAL)
-		return parser_fail(p, string.start, "bad regular expression %.*s: %s", parser_shown(&string),
-			    p->text + string.start, reason);
+		return parser_fail(p, string.start, "bad regular expression %.*s: %s",
+				   parser_shown(&string), p->text + string.start, wrong);
 	parser_next(p);
 	return err;
 }
@@ -129,13 +131,13 @@ static int parse_selector(struct parser *p, const struct token *name)
 	if (err)
 		return err;
 	return parser_add(p, &(struct node){
-		.kind = NODE_SELECT,
-		.type = s->range_ns ? TYPE_RANGE : TYPE_VALUE,
-		.selector = (int)(p->e->selector_cnt - 1),
-		.left = -1,
-		.right = -1,
-		.start = name->start,
-	});
+				     .kind = NODE_SELECT,
+				     .type = s->range_ns ? TYPE_RANGE : TYPE_VALUE,
+				     .selector = (int)(p->e->selector_cnt - 1),
+				     .left = -1,
+				     .right = -1,
+				     .start = name->start,
+			     });
 }
 
 /* ---- functions ---- */
@@ -154,18 +156,21 @@ static int parse_argument(struct parser *p, const struct function *fn, enum valu
 	if (node < 0 || p->e->nodes[node].type == want)
 		return node;
 	return parser_fail(p, start, "%s() wants %s, not %s", fn->name, type_names[want],
-		    type_names[p->e->nodes[node].type]);
+			   type_names[p->e->nodes[node].type]);
 }
 
 static int parse_call(struct parser *p, const struct token *name)
 {
 	const struct function *fn = function_find(p->text + name->start, name->end - name->start);
-	struct node call = { .kind = NODE_CALL, .type = TYPE_VALUE, .fn = fn, .start = name->start };
+	struct node call = {
+		.kind = NODE_CALL, .type = TYPE_VALUE, .fn = fn, .start = name->start
+	};
 	int err;
 
 	if (!fn)
-		return parser_fail(p, name->start, "there is no function '%.*s'; there are: " FUNCTION_NAMES,
-			    parser_shown(name), p->text + name->start);
+		return parser_fail(p, name->start,
+				   "there is no function '%.*s'; there are: " FUNCTION_NAMES,
+				   parser_shown(name), p->text + name->start);
 	parser_next(p);
 	call.right = -1;
 	call.left = parse_argument(p, fn, fn->kind == FN_RANGE ? TYPE_RANGE : TYPE_VALUE);

@@ -77,7 +77,8 @@ int rule_add_label(struct rule *rule, const char *name, const char *value, struc
 	return r;
 }
 
-int rule_add_annotation(struct rule *rule, const char *name, const char *value, struct expr_error *err)
+int rule_add_annotation(struct rule *rule, const char *name, const char *value,
+			struct expr_error *err)
 {
 	int r = template_check(value, err);
 

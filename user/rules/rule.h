@@ -18,19 +18,20 @@ struct rule {
 	struct expr *expr;
 	uint64_t for_ns;
 	uint64_t keep_firing_ns;
-	struct label *labels;	   /* owned, as are their texts; values are templates */
+	struct label *labels; /* owned, as are their texts; values are templates */
 	size_t label_cnt;
 	struct label *annotations;
 	size_t annotation_cnt;
-	const char *severity;	   /* among the labels, or constant */
-	bool is_default;	   /* gives way to a rule of the same name */
+	const char *severity; /* among the labels, or constant */
+	bool is_default;      /* gives way to a rule of the same name */
 };
 
 struct rule *rule_new(const char *name);
 void rule_free(struct rule *rule);
 /* Copies both texts. -EINVAL: the value is no template; reason says why. */
 int rule_add_label(struct rule *rule, const char *name, const char *value, struct expr_error *err);
-int rule_add_annotation(struct rule *rule, const char *name, const char *value, struct expr_error *err);
+int rule_add_annotation(struct rule *rule, const char *name, const char *value,
+			struct expr_error *err);
 
 /* 'NAME: EXPR [for DUR]'. */
 int rule_parse(const char *text, struct expr_error *err, struct rule **ret);
@@ -50,7 +51,8 @@ void template_number(struct buf *out, double v);
 
 /* ---- alert records ---- */
 
-/* An alert that changes to state; ended: because of that, whatever the condition; NULL: by itself. */
+/* An alert that changes to state; ended: because of that, whatever the condition; NULL: by itself.
+ */
 struct change {
 	const struct rule *rule;
 	struct eval eval;
@@ -73,7 +75,8 @@ struct alert_scratch {
 /* Room for the labels and annotations of any of the rules so far and this one. */
 int alert_scratch_fit(struct alert_scratch *scratch, const struct rule *rule);
 void alert_scratch_fini(struct alert_scratch *scratch);
-void alert_emit(const struct change *c, struct alert_scratch *scratch, rules_emit_fn emit, void *ctx);
+void alert_emit(const struct change *c, struct alert_scratch *scratch, rules_emit_fn emit,
+		void *ctx);
 
 /* One step of the alert's state. True: it changed, to *ret. */
 bool state_step(const struct rule *rule, struct alert_slot *slot, struct value verdict,

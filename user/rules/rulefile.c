@@ -75,7 +75,8 @@ static int read_duration(struct yaml_reader *r, yaml_node_t *node, uint64_t *ret
 	if (err)
 		return err;
 	if (lex_duration_ns(text, strlen(text), ret))
-		return yaml_fail(r, node, "expected a duration such as 30s or 1h30m, not '%.40s'", text);
+		return yaml_fail(r, node, "expected a duration such as 30s or 1h30m, not '%.40s'",
+				 text);
 	return 0;
 }
 
@@ -91,7 +92,8 @@ static int read_keep_firing_for(struct yaml_reader *r, yaml_node_t *node, void *
 
 static bool is_label_name(const char *name)
 {
-	size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789");
+	size_t len =
+		strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789");
 
 	return len && !name[len] && !(name[0] >= '0' && name[0] <= '9') && strcmp(name, "__name__");
 }
@@ -104,7 +106,8 @@ static bool has_label(const struct label *labels, size_t cnt, const char *name)
 	return false;
 }
 
-typedef int (*add_fn)(struct rule *rule, const char *name, const char *value, struct expr_error *err);
+typedef int (*add_fn)(struct rule *rule, const char *name, const char *value,
+		      struct expr_error *err);
 
 static int read_pair(struct yaml_reader *r, yaml_node_pair_t *pair, struct rule *rule, add_fn add)
 {
@@ -120,7 +123,8 @@ static int read_pair(struct yaml_reader *r, yaml_node_pair_t *pair, struct rule 
 	if (err)
 		return err;
 	if (!is_label_name(name))
-		return yaml_fail(r, key, "expected a name of letters, digits and _, not '%.40s'", name);
+		return yaml_fail(r, key, "expected a name of letters, digits and _, not '%.40s'",
+				 name);
 	if (has_label(labels ? rule->labels : rule->annotations,
 		      labels ? rule->label_cnt : rule->annotation_cnt, name))
 		return yaml_fail(r, key, "'%.40s' is here twice", name);

@@ -287,8 +287,8 @@ static int copy_idents(const struct rules *r, struct rules *next)
 	return 0;
 }
 
-static void move_ident(struct rules *r, struct ident *from, struct rules *next, const struct snapshot *s,
-		       rules_emit_fn emit, void *ctx)
+static void move_ident(struct rules *r, struct ident *from, struct rules *next,
+		       const struct snapshot *s, rules_emit_fn emit, void *ctx)
 {
 	struct ident *to = ident_find(next->idents, s);
 
@@ -308,7 +308,8 @@ static void move_ident(struct rules *r, struct ident *from, struct rules *next, 
 	}
 }
 
-int rules_replace(struct rules *r, struct rules *next, double timestamp, rules_emit_fn emit, void *ctx)
+int rules_replace(struct rules *r, struct rules *next, double timestamp, rules_emit_fn emit,
+		  void *ctx)
 {
 	int err = copy_idents(r, next);
 	struct rules old = *r;

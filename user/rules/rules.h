@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Alert rules: text in, changes of alert state out. Pure: no clock (time comes with each snapshot), no
- * file but the rule files that it is told to read, no output but the callback.
+ * Alert rules: text in, changes of alert state out. Pure: no clock (time comes with each snapshot),
+ * no file but the rule files that it is told to read, no output but the callback.
  */
 #ifndef KTALLY_RULES_RULES_H
 #define KTALLY_RULES_RULES_H
@@ -13,8 +13,8 @@
 
 struct rules;
 
-/* What is wrong with a rule, as one sentence ready for a person: "rules.yaml:7:12: expected a number
- * after '>'". */
+/* What is wrong with a rule, as one sentence ready for a person: "rules.yaml:7:12: expected a
+ * number after '>'". */
 struct rule_error {
 	char text[512];
 };
@@ -32,9 +32,10 @@ int rules_add_text(struct rules *r, const char *text, struct rule_error *err);
 int rules_add_file(struct rules *r, const char *path, struct rule_error *err);
 
 /* A reload: r becomes next, which is freed. Alerts whose name and expression are in both keep their
- * state, windows in both their past; the rest resolve, at this time (epoch seconds). On failure, -ENOMEM,
- * r is as it was and next is still the caller's. */
-int rules_replace(struct rules *r, struct rules *next, double timestamp, rules_emit_fn emit, void *ctx);
+ * state, windows in both their past; the rest resolve, at this time (epoch seconds). On failure,
+ * -ENOMEM, r is as it was and next is still the caller's. */
+int rules_replace(struct rules *r, struct rules *next, double timestamp, rules_emit_fn emit,
+		  void *ctx);
 
 size_t rules_count(const struct rules *r);
 /* Borrowed; valid until the next rules_add_*. */

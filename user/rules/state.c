@@ -5,8 +5,8 @@
  */
 #include "rules/rule.h"
 
-/* Ticks are never quite on time. One that comes early by less than a twentieth of the interval, or of
- * the time asked for where that is shorter, has waited long enough. */
+/* Ticks are never quite on time. One that comes early by less than a twentieth of the interval, or
+ * of the time asked for where that is shorter, has waited long enough. */
 #define SLACK 20
 
 static bool has_waited(uint64_t since_ns, uint64_t want_ns, const struct snapshot *s)
@@ -14,7 +14,8 @@ static bool has_waited(uint64_t since_ns, uint64_t want_ns, const struct snapsho
 	double interval_ns = s->interval_seconds * 1e9;
 	double slack_ns = (interval_ns < (double)want_ns ? interval_ns : (double)want_ns) / SLACK;
 
-	return (double)(s->monotonic_ns - since_ns) + (slack_ns > 0 ? slack_ns : 0) >= (double)want_ns;
+	return (double)(s->monotonic_ns - since_ns) + (slack_ns > 0 ? slack_ns : 0) >=
+	       (double)want_ns;
 }
 
 static bool step_true(const struct rule *rule, struct alert_slot *slot, double value,

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * The part of Prometheus's templates that needs no query: $value, $labels.NAME (the labels scope, comm,
- * pid and target, and beyond Prometheus every number of the snapshot), and functions over them.
+ * The part of Prometheus's templates that needs no query: $value, $labels.NAME (the labels scope,
+ * comm, pid and target, and beyond Prometheus every number of the snapshot), and functions over
+ * them.
  */
 #include <errno.h>
 #include <math.h>
@@ -86,7 +87,11 @@ static void humanize(struct buf *out, double v)
 static void humanize1024(struct buf *out, double v)
 {
 	static const struct prefix prefixes[] = {
-		{ "Ti", 1099511627776 }, { "Gi", 1073741824 }, { "Mi", 1048576 }, { "ki", 1024 }, { "", 1 },
+		{ "Ti", 1099511627776 },
+		{ "Gi", 1073741824 },
+		{ "Mi", 1048576 },
+		{ "ki", 1024 },
+		{ "", 1 },
 	};
 
 	append_scaled(out, v, prefixes, sizeof(prefixes) / sizeof(prefixes[0]));
@@ -236,7 +241,8 @@ static double field_by_name(const struct snapshot *s, const struct operand *of)
 	return field_value(s, metric_find(name), name);
 }
 
-static void append_action(const struct action *a, const struct template_values *values, struct buf *out)
+static void append_action(const struct action *a, const struct template_values *values,
+			  struct buf *out)
 {
 	char label[LABEL_TEXT_LEN];
 	double v;

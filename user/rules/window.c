@@ -7,8 +7,8 @@
 #include <stdlib.h>
 
 #define NS_PER_US 1000
-#define T_MASK	  ((1ULL << 44) - 1)
-#define N_MAX	  ((1U << 20) - 1)
+#define T_MASK    ((1ULL << 44) - 1)
+#define N_MAX     ((1U << 20) - 1)
 /* Two more than fill the range: the point still open, and the one that is about to leave. */
 #define POINTS_SPARE 2
 
@@ -20,7 +20,8 @@ int window_init(struct window *w, uint64_t range_ns, uint64_t interval_ns, enum 
 	uint64_t cap = WINDOW_POINTS_MAX;
 	struct point *points;
 
-	/* A quarter more than the interval asks for, so that ticks that come early are not merged. */
+	/* A quarter more than the interval asks for, so that ticks that come early are not merged.
+	 */
 	if (interval_us && range_us / interval_us < WINDOW_POINTS_MAX / 5 * 4 - POINTS_SPARE)
 		cap = range_us / interval_us * 5 / 4 + 1 + POINTS_SPARE;
 	points = calloc(cap, sizeof(*points));
@@ -80,7 +81,8 @@ static void count_point(struct window *w, const struct point *p, double sign)
 	s->xy += weight * x * y;
 }
 
-static void count_step(struct window *w, const struct point *from, const struct point *to, double sign)
+static void count_step(struct window *w, const struct point *from, const struct point *to,
+		       double sign)
 {
 	if (to->v < from->v)
 		w->sums.drops += sign * from->v;
@@ -116,8 +118,8 @@ static void refresh(struct window *w)
 	w->cnt = cnt;
 }
 
-/* An infinity never leaves a sum again, and beside a number this large that has left, what remains is
- * mostly rounding. */
+/* An infinity never leaves a sum again, and beside a number this large that has left, what remains
+ * is mostly rounding. */
 static bool is_spoilt(const struct window *w, double gone)
 {
 	return !isfinite(w->sums.xy) || !isfinite(w->sums.drops) ||
@@ -186,7 +188,8 @@ static void push_sums(struct window *w, uint64_t now_us, double v)
 /* Points that a later one outdoes are let go, so that the oldest left is the answer. */
 static void push_extreme(struct window *w, uint64_t now_us, double v)
 {
-	while (w->cnt && (w->keep == KEEP_MAX ? at(w, w->cnt - 1)->v <= v : at(w, w->cnt - 1)->v >= v))
+	while (w->cnt &&
+	       (w->keep == KEEP_MAX ? at(w, w->cnt - 1)->v <= v : at(w, w->cnt - 1)->v >= v))
 		w->cnt--;
 	if (is_open(w))
 		at(w, w->cnt - 1)->t_us = now_us & T_MASK;
@@ -224,8 +227,9 @@ bool window_extreme(const struct window *w, uint64_t now_ns, double arg, double 
 }
 
 /*
- * As Prometheus extrapolates: out to the edges of the range where a sample may be expected so near to
- * them, else by half of the mean distance; and never back beyond the moment when the counter was 0.
+ * As Prometheus extrapolates: out to the edges of the range where a sample may be expected so near
+ * to them, else by half of the mean distance; and never back beyond the moment when the counter was
+ * 0.
  */
 bool window_rate(const struct window *w, uint64_t now_ns, double arg, double *ret)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The recent past of one field of one process, for open_fds[5m]: at most WINDOW_POINTS_MAX points, all
- * allocated at once. Samples that come closer than the window has room for are merged in a way that
- * keeps the answer of the function that reads it.
+ * The recent past of one field of one process, for open_fds[5m]: at most WINDOW_POINTS_MAX points,
+ * all allocated at once. Samples that come closer than the window has room for are merged in a way
+ * that keeps the answer of the function that reads it.
  */
 #ifndef KTALLY_RULES_WINDOW_H
 #define KTALLY_RULES_WINDOW_H
@@ -13,8 +13,8 @@
 
 #define WINDOW_POINTS_MAX 512
 
-/* What the window is for, and so what it may forget. KEEP_LAST: everything that a line or a rate needs;
- * KEEP_MEAN: the mean; KEEP_MAX, KEEP_MIN: only points that no later one outdoes. */
+/* What the window is for, and so what it may forget. KEEP_LAST: everything that a line or a rate
+ * needs; KEEP_MEAN: the mean; KEEP_MAX, KEEP_MIN: only points that no later one outdoes. */
 enum window_keep { KEEP_LAST, KEEP_MEAN, KEEP_MAX, KEEP_MIN };
 
 struct point {
@@ -23,8 +23,8 @@ struct point {
 	double v;
 };
 
-/* Over the points, kept as they come and go; x is seconds after ref_us, y the distance from y0, which
- * keeps the digits that matter when a large number changes little. */
+/* Over the points, kept as they come and go; x is seconds after ref_us, y the distance from y0,
+ * which keeps the digits that matter when a large number changes little. */
 struct window_sums {
 	uint64_t ref_us;
 	double y0;
@@ -44,8 +44,8 @@ struct window {
 	struct window_sums sums;
 };
 
-/* interval_ns: of the samples to come; 0: not known. phase: any number; windows of different phases do
- * not all refresh in the same tick. */
+/* interval_ns: of the samples to come; 0: not known. phase: any number; windows of different phases
+ * do not all refresh in the same tick. */
 int window_init(struct window *w, uint64_t range_ns, uint64_t interval_ns, enum window_keep keep,
 		uint32_t phase);
 void window_fini(struct window *w);

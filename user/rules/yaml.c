@@ -44,7 +44,8 @@ static size_t find_line(const char *text, size_t len, size_t line, const char **
 }
 
 /* In a literal block the lines of the value are those of the file, less their indentation. */
-static yaml_mark_t inside_literal(const struct yaml_reader *r, const yaml_node_t *node, size_t offset)
+static yaml_mark_t inside_literal(const struct yaml_reader *r, const yaml_node_t *node,
+				  size_t offset)
 {
 	const char *value = (const char *)node->data.scalar.value;
 	yaml_mark_t at = node->start_mark;
@@ -65,7 +66,8 @@ static yaml_mark_t inside_literal(const struct yaml_reader *r, const yaml_node_t
 }
 
 /* Exact for literal blocks and for what stands on one line; else where the value starts. */
-static yaml_mark_t position_inside(const struct yaml_reader *r, const yaml_node_t *node, size_t offset)
+static yaml_mark_t position_inside(const struct yaml_reader *r, const yaml_node_t *node,
+				   size_t offset)
 {
 	yaml_mark_t at = node->start_mark;
 
@@ -76,7 +78,8 @@ static yaml_mark_t position_inside(const struct yaml_reader *r, const yaml_node_
 	return at;
 }
 
-int yaml_fail_inside(struct yaml_reader *r, const yaml_node_t *node, size_t offset, const char *fmt, ...)
+int yaml_fail_inside(struct yaml_reader *r, const yaml_node_t *node, size_t offset, const char *fmt,
+		     ...)
 {
 	va_list args;
 
@@ -86,8 +89,8 @@ int yaml_fail_inside(struct yaml_reader *r, const yaml_node_t *node, size_t offs
 	return -EINVAL;
 }
 
-__attribute__((format(printf, 3, 4)))
-static int fail_at(struct yaml_reader *r, yaml_mark_t at, const char *fmt, ...)
+__attribute__((format(printf, 3, 4))) static int fail_at(struct yaml_reader *r, yaml_mark_t at,
+							 const char *fmt, ...)
 {
 	va_list args;
 
@@ -209,8 +212,10 @@ static int find_key(struct yaml_reader *r, yaml_node_t *node, const char *what,
 		if (strcmp(keys[i].name, name))
 			continue;
 		if (keys[i].lacking)
-			return yaml_fail(r, node, "'%s' is a key of Prometheus that ktally does not "
-						  "have: %s", name, keys[i].lacking);
+			return yaml_fail(r, node,
+					 "'%s' is a key of Prometheus that ktally does not "
+					 "have: %s",
+					 name, keys[i].lacking);
 		*ret = i;
 		return 0;
 	}
@@ -228,19 +233,22 @@ static int check_required(struct yaml_reader *r, yaml_node_t *node, const char *
 	return 0;
 }
 
-int yaml_mapping(struct yaml_reader *r, yaml_node_t *node, const char *what, const struct yaml_key *keys,
-		 void *into)
+int yaml_mapping(struct yaml_reader *r, yaml_node_t *node, const char *what,
+		 const struct yaml_key *keys, void *into)
 {
 	unsigned int seen = 0;
 
 	if (node->type != YAML_MAPPING_NODE)
-		return yaml_fail(r, node, "expected %s, which is a mapping of keys to values", what);
-	for (yaml_node_pair_t *p = node->data.mapping.pairs.start; p < node->data.mapping.pairs.top; p++) {
+		return yaml_fail(r, node, "expected %s, which is a mapping of keys to values",
+				 what);
+	for (yaml_node_pair_t *p = node->data.mapping.pairs.start; p < node->data.mapping.pairs.top;
+	     p++) {
 		size_t i = 0;
 		int err = find_key(r, yaml_node(r, p->key), what, keys, &i);
 
 		if (!err && seen & (1U << i))
-			err = yaml_fail(r, yaml_node(r, p->key), "'%s' is here twice", keys[i].name);
+			err = yaml_fail(r, yaml_node(r, p->key), "'%s' is here twice",
+					keys[i].name);
 		if (!err)
 			err = keys[i].read(r, yaml_node(r, p->value), into);
 		if (err)

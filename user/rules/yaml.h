@@ -21,10 +21,10 @@ struct yaml_reader {
 typedef int (*yaml_read_fn)(struct yaml_reader *r, yaml_node_t *node, void *into);
 
 struct yaml_key {
-	const char *name;     /* NULL ends the table */
+	const char *name; /* NULL ends the table */
 	yaml_read_fn read;
 	bool required;
-	const char *lacking;  /* a key of Prometheus that is refused, and why */
+	const char *lacking; /* a key of Prometheus that is refused, and why */
 };
 
 /* -EINVAL fills r->err. */
@@ -34,8 +34,8 @@ void yaml_unload(struct yaml_reader *r);
 yaml_node_t *yaml_root(struct yaml_reader *r);
 yaml_node_t *yaml_node(struct yaml_reader *r, int index);
 
-int yaml_mapping(struct yaml_reader *r, yaml_node_t *node, const char *what, const struct yaml_key *keys,
-		 void *into);
+int yaml_mapping(struct yaml_reader *r, yaml_node_t *node, const char *what,
+		 const struct yaml_key *keys, void *into);
 int yaml_sequence(struct yaml_reader *r, yaml_node_t *node, const char *what, yaml_read_fn read,
 		  void *into);
 /* A scalar that is not empty; the text is the document's. */
@@ -44,7 +44,7 @@ int yaml_text(struct yaml_reader *r, yaml_node_t *node, const char *what, const 
 /* Both return -EINVAL; the second points into the node's text. */
 int yaml_fail(struct yaml_reader *r, const yaml_node_t *node, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
-int yaml_fail_inside(struct yaml_reader *r, const yaml_node_t *node, size_t offset, const char *fmt, ...)
-	__attribute__((format(printf, 4, 5)));
+int yaml_fail_inside(struct yaml_reader *r, const yaml_node_t *node, size_t offset, const char *fmt,
+		     ...) __attribute__((format(printf, 4, 5)));
 
 #endif
