@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* Fuzz target: /proc/PID/maps. Whatever the text, rows are in order and found by their addresses. */
+/* Fuzz target: /proc/PID/maps. Whatever the text, rows are in order and found by their
+ * addresses. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>

@@ -72,7 +72,12 @@ start_ktally() {
 	"$KTALLY" -i 100ms -o out.jsonl "$@" >ktally.out 2>err 3>&- &
 	KTALLY_PID=$!
 	started+=("$KTALLY_PID")
-	wait_for "a first snapshot; ktally said: $(cat err)" has_snapshots 1
+	wait_for "a first snapshot" has_begun
+	has_snapshots 1 || fail "ktally ended at once: $(cat err)"
+}
+
+has_begun() {
+	has_snapshots 1 || ended "$KTALLY_PID"
 }
 
 # Ends it, with SIGINT unless told otherwise, and leaves its exit status in $status.
@@ -88,8 +93,9 @@ wait_ktally() {
 	validate out.jsonl || fail "invalid records, ktally said: $(cat err)"
 }
 
+# Of targets; those of their members, with --processes, are not counted.
 snapshot_count() {
-	grep -c '"type":"snapshot"' out.jsonl 2>/dev/null || true
+	grep -c '^{"type":"snapshot".*"member":false' out.jsonl 2>/dev/null || true
 }
 
 has_snapshots() {

@@ -24,18 +24,18 @@ up() {
 @test "redis: opens and closes as strace counts them" {
 	require_redis
 	require strace
-	# A shell that waits, so that both see the server from its first instruction.
-	mkfifo gate
+	# A shell that stops itself, so that both see the server from its first instruction.
 	# shellcheck disable=SC2016 # for the inner shell
-	sh -c 'read -r _ <gate; exec "$@"' sh "${SERVER[@]}" >/dev/null 2>&1 3>&- &
+	sh -c 'kill -STOP $$; exec "$@"' sh "${SERVER[@]}" >/dev/null 2>&1 3>&- &
 	local server=$!
 	started+=("$server")
+	wait_for "the shell to stop" grep -q '^State:.T' "/proc/$server/status"
 	strace -f -p "$server" -o strace.log 2>strace.err 3>&- &
 	local tracer=$!
 	started+=("$tracer")
 	wait_for "strace" grep -q attached strace.err
 	start_ktally -p "$server"
-	echo go >gate
+	kill -CONT "$server"
 	wait_for "the server" up
 	load_it 1009
 	next_snapshots 1
@@ -43,7 +43,6 @@ up() {
 	wait_ktally
 	wait_for "the end of strace" ended "$tracer"
 	/usr/bin/python3 "$BATS_TEST_DIRNAME/strace_fds.py" strace.log >work.json
-	# The open of the gate was under way when both came: its result was the first that both saw.
 	assert_same opens 'last_snapshot.fd_opens' '.opens'
 	assert_same closes 'last_snapshot.fd_closes' '.closes'
 	assert_same errors 'last_snapshot.fd_open_errors' '.open_errors'

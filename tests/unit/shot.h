@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A picture of the caller's own thread, as a BPF program would take it: registers, and a copy of the
- * stack from the stack pointer up. Include after cmocka.h. */
+/* A picture of the caller's own thread, as a BPF program would take it: registers, and a copy of
+ * the stack from the stack pointer up. Include after cmocka.h. */
 #ifndef KTALLY_TESTS_SHOT_H
 #define KTALLY_TESTS_SHOT_H
 

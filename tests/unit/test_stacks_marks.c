@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* Stacks that are not whole, or not proved, say so: short copies, garbage, chains of frame pointers,
- * generated code; and how that is written in folded lines. */
+/* Stacks that are not whole, or not proved, say so: short copies, garbage, chains of frame
+ * pointers, generated code; and how that is written in folded lines. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -124,12 +124,13 @@ static void write_jitmap(uint64_t address)
 	fclose(f);
 }
 
-static void remove_jitmap(void)
+static int teardown_jitmap(void **state)
 {
 	char path[64];
 
 	snprintf(path, sizeof(path), "/tmp/perf-%d.map", (int)getpid());
 	unlink(path);
+	return teardown(state);
 }
 
 static void callers_of_generated_code_are_marked(void **state)
@@ -161,7 +162,6 @@ static void callers_of_generated_code_are_marked(void **state)
 	assert_non_null(strstr(out.data, ";?callers_of_generated_code_are_marked;"
 					 "LazyCompile:*serve:main.js;leaf;shot_take"));
 	buf_fini(&out);
-	remove_jitmap();
 	munmap(page, 4096);
 }
 #endif
@@ -198,7 +198,8 @@ int main(void)
 		TEST(a_process_that_never_was_is_an_error),
 		TEST(a_chain_is_trusted_as_far_as_the_tables_agree),
 #if defined(__x86_64__)
-		TEST(callers_of_generated_code_are_marked),
+		cmocka_unit_test_setup_teardown(callers_of_generated_code_are_marked, setup,
+						teardown_jitmap),
 #endif
 		TEST(folded_lines_start_at_the_root),
 	};

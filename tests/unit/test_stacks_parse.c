@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* What processes write or name themselves: memory maps with hostile paths, names of a JIT, symbols. */
+/* What processes write or name themselves: memory maps with hostile paths, names of a JIT,
+ * symbols. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

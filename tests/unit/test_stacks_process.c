@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* Stacks of another process: its file stripped, deleted, replaced, writable by others; the process gone;
- * the vdso; more processes than are remembered. The program runs copies of itself. */
+/* Stacks of another process: its file stripped, deleted, replaced, writable by others; the process
+ * gone; the vdso; more processes than are remembered. The program runs copies of itself. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What was learned about an address of a module: one slot each, a newcomer takes the place of whoever
- * is there. Bounded by its size, and right without ever being full. */
+/* What was learned about an address of a module: one slot each, a newcomer takes the place of
+ * whoever is there. Bounded by its size, and right without ever being full. */
 #ifndef KTALLY_STACKS_CACHE_H
 #define KTALLY_STACKS_CACHE_H
 
@@ -28,7 +28,8 @@ static inline int cache_init(struct cache *c, uint32_t cnt, void (*drop)(void *v
 	return c->slots ? 0 : -ENOMEM;
 }
 
-static inline struct cache_slot *cache_slot(const struct cache *c, uint32_t module, uint64_t address)
+static inline struct cache_slot *cache_slot(const struct cache *c, uint32_t module,
+					    uint64_t address)
 {
 	uint64_t hash = (address ^ (uint64_t)module << 40) * 0x9e3779b97f4a7c15ull;
 
@@ -36,7 +37,8 @@ static inline struct cache_slot *cache_slot(const struct cache *c, uint32_t modu
 }
 
 /* NULL when nothing is known of the address. */
-static inline struct cache_slot *cache_find(const struct cache *c, uint32_t module, uint64_t address)
+static inline struct cache_slot *cache_find(const struct cache *c, uint32_t module,
+					    uint64_t address)
 {
 	struct cache_slot *slot = cache_slot(c, module, address);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* libiberty's demanglers, kept within bounds: a symbol of 100 bytes can stand for a name of gigabytes. */
+/* libiberty's demanglers, kept within bounds: a symbol of 100 bytes can stand for a name of
+ * gigabytes. */
 #include "stacks/demangle.h"
 
 #include <setjmp.h>
@@ -18,8 +19,8 @@ struct sink {
 	jmp_buf enough;
 };
 
-/* The callback has no way to say stop. Jumping out of it leaks nothing: these variants of the demanglers
- * keep everything on the stack. */
+/* The callback has no way to say stop. Jumping out of it leaks nothing: these variants of the
+ * demanglers keep everything on the stack. */
 static void on_text(const char *text, size_t len, void *ctx)
 {
 	struct sink *sink = ctx;

@@ -5,7 +5,8 @@
 
 struct buf;
 
-/* Appends the readable name, or the symbol itself when it is not mangled, or would grow too long. */
+/* Appends the readable name, or the symbol itself when it is not mangled, or would grow too
+ * long. */
 void demangle(const char *symbol, struct buf *out);
 
 #endif

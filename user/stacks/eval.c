@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* One step outwards: what an unwind table says about a frame, computed over the copy of its stack. */
+/* One step outwards: what an unwind table says about a frame, computed over the copy of its
+ * stack. */
 #include <string.h>
 
 #include <dwarf.h>
@@ -115,7 +116,8 @@ static int constant(struct eval *e, const Dwarf_Op *op)
 	}
 }
 
-/* What compilers and the C library's assembler put into tables; others end the stack, and say so. */
+/* What compilers and the C library's assembler put into tables; others end the stack, and say
+ * so. */
 static int apply(struct eval *e, const Dwarf_Op *op)
 {
 	switch (op->atom) {
@@ -215,8 +217,8 @@ bool frame_is_outermost(Dwarf_Frame *frame)
 	return reg_is_undefined(frame, dwarf_frame_info(frame, NULL, NULL, NULL));
 }
 
-/* A caller's stack pointer is above ours, or a stack would never end; what a signal interrupted may run
- * on another stack. */
+/* A caller's stack pointer is above ours, or a stack would never end; what a signal interrupted may
+ * run on another stack. */
 static bool goes_up(Dwarf_Frame *frame, const struct stack_regs *from, const struct stack_regs *to)
 {
 	bool is_signal = false;
@@ -259,8 +261,8 @@ enum stack_end frame_step(Dwarf_Frame *frame, const struct stack_capture *captur
 	return STACK_END_COUNT;
 }
 
-/* True where the frame is addressed from the frame pointer, right above which the return address lies:
- * then, and only then, following it leads to the caller. */
+/* True where the frame is addressed from the frame pointer, right above which the return address
+ * lies: then, and only then, following it leads to the caller. */
 bool frame_has_pointer(Dwarf_Frame *frame)
 {
 	Dwarf_Op *ops;

@@ -58,8 +58,8 @@ static int put_pc(struct stacks *s, const struct stack_process_id *id, const str
 	return err;
 }
 
-int stacks_fold(struct stacks *s, const struct stack_process_id *id, const struct stack_trace *trace,
-		const char *root, uint64_t value, struct buf *out)
+int stacks_fold(struct stacks *s, const struct stack_process_id *id,
+		const struct stack_trace *trace, const char *root, uint64_t value, struct buf *out)
 {
 	size_t i = trace->cnt;
 	size_t start = out->len;

@@ -60,8 +60,10 @@ struct stacks {
 };
 
 /* module.c. fd is consumed. Both count one more user; the caller puts it back. */
-int module_open(struct stacks *s, int fd, const struct stat *st, const char *path, struct module **ret);
-int module_open_image(struct stacks *s, void *image, size_t len, const char *path, struct module **ret);
+int module_open(struct stacks *s, int fd, const struct stat *st, const char *path,
+		struct module **ret);
+int module_open_image(struct stacks *s, void *image, size_t len, const char *path,
+		      struct module **ret);
 void module_put(struct stacks *s, uint32_t id);
 void module_free(struct module *m);
 /* NULL: closed since, or 0. */
@@ -74,7 +76,8 @@ Dwarf_Frame *module_frame(struct stacks *s, struct module *m, uint64_t offset);
 /* process.c */
 int space_get(struct stacks *s, const struct stack_process_id *id, struct space **ret);
 struct space *space_find(struct stacks *s, const struct stack_process_id *id);
-/* Fills in where pc lies; maps are read again when it is nowhere. False: nothing executable there. */
+/* Fills in where pc lies; maps are read again when it is nowhere. False: nothing executable
+ * there. */
 bool space_locate(struct stacks *s, struct space *p, struct stack_pc *pc);
 void space_free(struct stacks *s, struct space *p);
 /* The name a JIT gave the address; NULL: none. */

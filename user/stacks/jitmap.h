@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* perf-PID.map: names that a JIT compiler (node, java, .NET, ...) writes for the code it makes; "START
- * SIZE NAME" a line, hexadecimal. Code that was thrown away stays in it: the later line wins. */
+/* perf-PID.map: names that a JIT compiler (node, java, .NET, ...) writes for the code it makes;
+ * "START SIZE NAME" a line, hexadecimal. Code that was thrown away stays in it: the later line
+ * wins. */
 #ifndef KTALLY_STACKS_JITMAP_H
 #define KTALLY_STACKS_JITMAP_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-#define JITMAP_BYTES_MAX (16 << 20) /* of the file; newer names follow, and are lost, in a bigger one */
+#define JITMAP_BYTES_MAX (16 << 20) /* a bigger file is not read */
 
 struct jit_row {
 	uint64_t start;

@@ -57,8 +57,8 @@ static int parse_row(struct cursor *line, struct map_row *row, bool *executable)
 	return 0;
 }
 
-/* The kernel writes a newline in a path as \012 and nothing else so; a file with " (deleted)" at the end
- * of its real name is taken for a deleted one, which costs a suffix. */
+/* The kernel writes a newline in a path as \012 and nothing else so; a file with " (deleted)" at
+ * the end of its real name is taken for a deleted one, which costs a suffix. */
 static size_t copy_path(char *to, const struct cursor *path)
 {
 	static const char newline[] = "\\012";

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* ELF files, opened once, shared by all processes that map them, and closed when nobody does and the
- * room is needed. */
+/* ELF files, opened once, shared by all processes that map them, and closed when nobody does and
+ * the room is needed. */
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "stacks/internal.h"
 
-/* Debug information of a file that anybody may have made: what is unpacked or read of it, at most. */
+/* Debug information of a file that anybody may have made: what is unpacked or read of it, at
+ * most. */
 #define FOREIGN_DEBUG_MAX (256ull << 20)
 /* Files that are read and not mapped cost a descriptor each. */
 #define DESCRIPTORS_MAX 128
@@ -18,7 +19,8 @@ static bool same_file(const struct stat *a, const struct stat *b)
 	       a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
-/* A page of a mapping that its owner cuts off would kill us, so that only files of root are mapped. */
+/* A page of a mapping that its owner cuts off would kill us, so that only files of root are
+ * mapped. */
 static bool is_foreign(const struct stat *st)
 {
 	return st->st_uid != 0 || st->st_mode & (S_IWGRP | S_IWOTH);
@@ -66,7 +68,8 @@ static int find_elf(Dwfl_Module *mod, void **userdata, const char *name, Dwarf_A
 	return m->fd;
 }
 
-/* The first looks under /usr/lib/debug/.build-id and nowhere else; the second then asks the servers. */
+/* The first looks under /usr/lib/debug/.build-id and nowhere else; the second then asks the
+ * servers. */
 static const Dwfl_Callbacks local_callbacks = {
 	.find_elf = find_elf,
 	.find_debuginfo = dwfl_build_id_find_debuginfo,
@@ -79,8 +82,8 @@ static const Dwfl_Callbacks debuginfod_callbacks = {
 	.section_address = dwfl_offline_section_address,
 };
 
-/* Where libdwfl puts the file when told to keep its addresses: the aligned start of the first segment,
- * to the end of the last. */
+/* Where libdwfl puts the file when told to keep its addresses: the aligned start of the first
+ * segment, to the end of the last. */
 static bool span(Elf *elf, uint64_t *ret_start, uint64_t *ret_end)
 {
 	uint64_t start = UINT64_MAX, end = 0;
@@ -105,7 +108,8 @@ static bool span(Elf *elf, uint64_t *ret_start, uint64_t *ret_end)
 	return start < end;
 }
 
-/* Hands m->elf over to a session of its own; bias 0 is what makes all addresses those of the file. */
+/* Hands m->elf over to a session of its own; bias 0 is what makes all addresses those of the
+ * file. */
 static int start_session(const struct stacks *s, struct module *m)
 {
 	uint64_t start, end;
@@ -128,7 +132,8 @@ static int start_session(const struct stacks *s, struct module *m)
 	return 0;
 }
 
-/* Takes fd. A mapped file needs it no longer; a foreign one is read through it, as parts are needed. */
+/* Takes fd. A mapped file needs it no longer; a foreign one is read through it, as parts are
+ * needed. */
 static int open_elf(const struct stacks *s, struct module *m, int fd)
 {
 	bool foreign = is_foreign(&m->st);
@@ -290,7 +295,8 @@ static struct module *find_file(struct stacks *s, const struct stat *st)
 	return NULL;
 }
 
-int module_open(struct stacks *s, int fd, const struct stat *st, const char *path, struct module **ret)
+int module_open(struct stacks *s, int fd, const struct stat *st, const char *path,
+		struct module **ret)
 {
 	struct module *m = find_file(s, st);
 	bool known = m != NULL;
@@ -312,7 +318,8 @@ int module_open(struct stacks *s, int fd, const struct stat *st, const char *pat
 	return 0;
 }
 
-int module_open_image(struct stacks *s, void *image, size_t len, const char *path, struct module **ret)
+int module_open_image(struct stacks *s, void *image, size_t len, const char *path,
+		      struct module **ret)
 {
 	struct module *m;
 	size_t i;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* Remembered processes: what they mapped where, and the files open for as long as they are known. */
+/* Remembered processes: what they mapped where, and the files open for as long as they are
+ * known. */
 #include <fcntl.h>
 #include <string.h>
 #include <sys/sysmacros.h>
@@ -9,7 +10,8 @@
 #include "stacks/internal.h"
 
 #define MAPS_BYTES_MAX (32 << 20)
-/* An address outside of all that is known means a new library, or garbage: no more looks than these. */
+/* An address outside of all that is known means a new library, or garbage: no more looks than
+ * these. */
 #define AGAIN_NS 200000000ull
 
 static bool same_id(const struct stack_process_id *a, const struct stack_process_id *b)

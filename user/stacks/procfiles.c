@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* Files that a process maps or writes for us, opened without falling for what it puts in their place:
- * pipes that never answer, devices, links out of its root. */
+/* Files that a process maps or writes for us, opened without falling for what it puts in their
+ * place: pipes that never answer, devices, links out of its root. */
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <stdio.h>
@@ -54,7 +54,8 @@ int procfile_read(int fd, size_t max, struct buf *out)
 	return 0;
 }
 
-/* From a reference without access to one that reads. path_fd is consumed. -EINVAL: not a regular file. */
+/* From a reference without access to one that reads. path_fd is consumed. -EINVAL: not a regular
+ * file. */
 static int reopen_regular(int proc_fd, int path_fd, struct stat *ret_st, int *ret_fd)
 {
 	char name[32];
@@ -104,7 +105,8 @@ int procfile_open_mapped(int proc_fd, int pid_fd, const struct map_row *row, con
 	int fd = -1;
 	int err;
 
-	/* Leads to the file itself, deleted or hidden; needs CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN. */
+	/* Leads to the file itself, deleted or hidden; needs CAP_CHECKPOINT_RESTORE or
+	 * CAP_SYS_ADMIN. */
 	snprintf(name, sizeof(name), "map_files/%jx-%jx", (uintmax_t)row->start,
 		 (uintmax_t)row->end);
 	fd = openat(pid_fd, name, O_PATH | O_CLOEXEC);
@@ -151,7 +153,8 @@ struct who {
 	uint64_t pid; /* in its own, innermost, namespace */
 };
 
-/* "Uid:" has four values, of which the second counts; "NSpid:" one a namespace, of which the last. */
+/* "Uid:" has four values, of which the second counts; "NSpid:" one a namespace, of which the
+ * last. */
 static int parse_who(struct cursor c, struct who *ret)
 {
 	bool uid = false, pid = false;

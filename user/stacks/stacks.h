@@ -2,8 +2,8 @@
 /*
  * User stacks that are true: registers and a copy of the top of a stack become frames by the unwind
  * tables of the binaries (.eh_frame, .debug_frame), which need no frame pointers, and frames become
- * names. Whoever captures is not known here. What cannot be proved is marked, never guessed in silence.
- * One thread at a time. 0 or -errno; bounded in memory by the constants below.
+ * names. Whoever captures is not known here. What cannot be proved is marked, never guessed in
+ * silence. One thread at a time. 0 or -errno; bounded in memory by the constants below.
  */
 #ifndef KTALLY_STACKS_STACKS_H
 #define KTALLY_STACKS_STACKS_H
@@ -61,8 +61,8 @@ enum stack_end {
 /* An address that keeps its meaning when the process maps something else, or is gone. */
 struct stack_pc {
 	uint64_t pc;	 /* in the process; after the call, for a caller */
-	uint64_t offset; /* as the headers of the file count it, which is what addr2line -e wants; in a
-			  * mapping without a file, the pc */
+	uint64_t offset; /* by the headers of the file, which is what addr2line -e wants; the place
+			  * in a file that could not be read; the pc where there is no file */
 	uint32_t module; /* 0: no file that could be read */
 	enum stack_how how;
 	bool is_return;	 /* the instruction is the one before */
@@ -78,12 +78,12 @@ struct stack_trace {
 /* Strings belong to the engine and live until the next call on it. */
 struct stack_frame {
 	const char *function; /* demangled; NULL when nothing names it */
-	const char *module;   /* path as the process maps it, "[vdso]"; NULL in memory without a file */
+	const char *module;   /* path as the process maps it, "[vdso]"; NULL: no file */
 	uint64_t offset;
 	const char *file;     /* NULL without debug information */
 	uint32_t line;	      /* 0: unknown */
 	bool inlined;	      /* into the frame after it */
-	bool trusted;	      /* the address is proved; how it got its name is certain in any case */
+	bool trusted;	      /* the address is proved; a name is never guessed */
 };
 
 struct stacks_opts {
@@ -94,9 +94,9 @@ struct stacks_opts {
 int stacks_new(const struct stacks_opts *opts, struct stacks **ret);
 void stacks_free(struct stacks *s);
 
-/* Reads what the process maps and opens the files, so that they can be read when it has exited or they
- * are replaced. Again after exec or dlopen; unwinding does it by itself for an unknown process. -ESRCH: no
- * such process; what was known of it stays. */
+/* Reads what the process maps and opens the files, so that they can be read when it has exited or
+ * they are replaced. Again after exec or dlopen; unwinding does it by itself for an unknown
+ * process. -ESRCH: no such process; what was known of it stays. */
 int stacks_remember(struct stacks *s, const struct stack_process_id *id);
 void stacks_forget(struct stacks *s, const struct stack_process_id *id);
 
@@ -104,21 +104,22 @@ void stacks_forget(struct stacks *s, const struct stack_process_id *id);
  * known of the process, and it has gone. */
 int stacks_unwind(struct stacks *s, const struct stack_capture *capture, struct stack_trace *trace);
 
-/* Addresses that the kernel found by following frame pointers (bpf_get_stackid, perf), checked: a caller
- * is trusted as long as each frame below it had, by its table, a frame pointer at that very place.
- * STACK_END_OUTERMOST: the chain can be used; anything else: only a copy of the stack would tell. */
+/* Addresses that the kernel found by following frame pointers (bpf_get_stackid, perf), checked: a
+ * caller is trusted as long as each frame below it had, by its table, a frame pointer at that very
+ * place. STACK_END_OUTERMOST: the chain can be used; anything else: only a copy of the stack would
+ * tell. */
 int stacks_check_chain(struct stacks *s, const struct stack_process_id *id, const uint64_t *pcs,
 		       size_t cnt, struct stack_trace *trace);
 
-/* Names at one address: the innermost inlined function first, the function itself last; at least one
- * frame, with NULL for what is unknown. */
+/* Names at one address: the innermost inlined function first, the function itself last; at least
+ * one frame, with NULL for what is unknown. */
 int stacks_resolve(struct stacks *s, const struct stack_process_id *id, const struct stack_pc *pc,
 		   const struct stack_frame **ret_frames, size_t *ret_cnt);
 
-/* One folded line, "root;a;b value\n": outermost first. A stack that is not whole starts with the reason
- * in brackets; a guess has a '?' before it, an inlined function "_[i]" after it. */
-int stacks_fold(struct stacks *s, const struct stack_process_id *id, const struct stack_trace *trace,
-		const char *root, uint64_t value, struct buf *out);
+/* One folded line, "root;a;b value\n": outermost first. A stack that is not whole starts with the
+ * reason in brackets; a guess has a '?' before it, an inlined function "_[i]" after it. */
+int stacks_fold(struct stacks *s, const struct stack_process_id *id,
+		const struct stack_trace *trace, const char *root, uint64_t value, struct buf *out);
 
 /* For records: "whole", "short_copy" ... */
 extern const char *const stack_end_names[STACK_END_COUNT];

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* Addresses into names: debug information first, then symbol tables, then the JIT's own word. A symbol
- * without a size, or one that ends before the address, names nothing. */
+/* Addresses into names: debug information first, then symbol tables, then the JIT's own word. A
+ * symbol without a size, or one that ends before the address, names nothing. */
 #include <string.h>
 
 #include <dwarf.h>
@@ -129,7 +129,8 @@ static void walk_scopes(struct draft *d, Dwarf_Die *cu, Dwarf_Die *scopes, int c
 	}
 }
 
-/* Scopes by address follow an inlined function to where it is defined; by entry, to where it was put. */
+/* Scopes by address follow an inlined function to where it is defined; by entry, to where it was
+ * put. */
 static void add_scopes(struct draft *d, Dwarf_Die *cu, Dwarf_Addr address)
 {
 	Dwarf_Die *by_address = NULL, *by_entry = NULL;
@@ -155,7 +156,8 @@ static void add_line(struct draft *d, Dwarf_Die *cu, Dwarf_Addr address)
 	d->frames[0].line = (uint32_t)number;
 }
 
-/* gcc writes an index of addresses, .debug_aranges; clang, rustc and Go do not, and every unit is asked. */
+/* gcc writes an index of addresses, .debug_aranges; clang, rustc and Go do not, and every unit is
+ * asked. */
 static Dwarf_Die *find_unit(const struct module *m, uint64_t address, Dwarf_Addr *ret_bias)
 {
 	Dwarf_Die *cu = dwfl_module_addrdie(m->mod, address, ret_bias);
@@ -234,8 +236,8 @@ static int look_up_file(struct stacks *s, const struct module *m, const struct s
 }
 
 /* Code in memory, which changes: nothing is remembered. */
-static int look_up_memory(struct stacks *s, const struct stack_process_id *id, const struct module *m,
-			  const struct stack_pc *pc, struct names **ret)
+static int look_up_memory(struct stacks *s, const struct stack_process_id *id,
+			  const struct module *m, const struct stack_pc *pc, struct names **ret)
 {
 	struct space *p = space_find(s, id);
 	uint64_t at = pc->pc - (pc->is_return ? 1 : 0);

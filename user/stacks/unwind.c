@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* Callers, one after the other: by the unwind table where there is one, else by the frame pointer, and
- * then marked; and chains that the kernel found, checked against the same tables. */
+/* Callers, one after the other: by the unwind table where there is one, else by the frame pointer,
+ * and then marked; and chains that the kernel found, checked against the same tables. */
 #include <string.h>
 
 #include <elf.h>
