@@ -169,7 +169,7 @@ deps:
 check:
 	$(Q)tests/deps.sh build test
 	$(Q)$(MAKE) --no-print-directory all static tests
-	$(Q)O=$(O) tests/run
+	$(Q)O=$(O) tests/run unit style integration
 
 check-unit check-style check-integration check-kernels: all static tests
 	$(Q)O=$(O) tests/run $(@:check-%=%)

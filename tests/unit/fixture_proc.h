@@ -24,8 +24,8 @@ static inline void fixture_put(const struct folder *proc, const struct fixture_p
 	mkdirat(proc->fd, name, 0755);
 	snprintf(name, sizeof(name), "%d/stat", p->pid);
 	snprintf(text, sizeof(text),
-		 "%d (%s) S %d 1 1 0 -1 %u 0 0 0 0 0 0 0 0 20 0 1 0 %llu 0 0 0 0\n", p->pid,
-		 p->comm, p->ppid, p->flags, p->start);
+		 "%d (%s) S %d 1 1 0 -1 %u 0 0 0 0 0 0 0 0 20 0 1 0 %llu 0 0 0 0\n",
+		 p->pid, p->comm, p->ppid, p->flags, p->start);
 	folder_puts(proc, name, text);
 }
 

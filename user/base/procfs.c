@@ -159,6 +159,29 @@ int proc_read_rss_bytes(int pid_fd, uint64_t *ret)
 	return 0;
 }
 
+int proc_read_tgid(int pid_fd, uint64_t *ret)
+{
+	char text[FILE_BYTES];
+	ssize_t len = read_process_file(pid_fd, "status", text);
+
+	return len < 0 ? (int)len : proc_status_tgid_parse(text, (size_t)len, ret);
+}
+
+/* From its start: a long list of groups, further down, must not push it out. */
+int proc_read_tgid(int pid_fd, pid_t *ret)
+{
+	char text[512];
+	int fd = open_at(pid_fd, "status", 0);
+	ssize_t len;
+
+	if (fd < 0)
+		return gone(fd);
+	len = read(fd, text, sizeof(text));
+	len = len < 0 ? gone(-errno) : len;
+	close(fd);
+	return len < 0 ? (int)len : proc_status_tgid_parse(text, (size_t)len, ret);
+}
+
 int proc_read_nofile(int pid_fd, uint64_t *ret)
 {
 	char text[FILE_BYTES];

@@ -76,7 +76,7 @@ static int add_root(struct targets *t, struct target *target, const struct proc_
 	return 0;
 }
 
-static int stat_of(const struct targets *t, int pid, struct proc_stat *ret)
+static int stat_of(const struct targets *t, int pid, struct proc_stat *ret, uint64_t *ret_tgid)
 {
 	int err, fd;
 
@@ -84,6 +84,8 @@ static int stat_of(const struct targets *t, int pid, struct proc_stat *ret)
 	if (err)
 		return err;
 	err = proc_read_stat(fd, ret);
+	if (!err)
+		err = proc_read_tgid(fd, ret_tgid);
 	close(fd);
 	return err;
 }
@@ -92,15 +94,17 @@ int targets_add_pid(struct targets *t, int pid, bool follow, char *error)
 {
 	struct target *target = NULL;
 	struct proc_stat st;
+	uint64_t tgid = 0;
 	int err;
 
-	err = pid > 0 ? stat_of(t, pid, &st) : -ESRCH;
+	err = pid > 0 ? stat_of(t, pid, &st, &tgid) : -ESRCH;
 	if (err == -ESRCH)
 		return fail(error, err, "no process has PID %d; see `ps -e`", pid);
 	if (err)
 		return fail(error, err, "cannot read process %d: %s", pid, strerror(-err));
-	if (st.pid != pid)
-		return fail(error, -ESRCH, "%d is a thread, not a process", pid);
+	if (tgid != (uint64_t)pid)
+		return fail(error, -ESRCH, "%d is a thread of process %d; watch that with -p %d", pid,
+			    (int)tgid, (int)tgid);
 	if (st.flags & PF_KTHREAD)
 		return fail(error, -EPERM,
 			    "%d (%s) is a kernel thread, which has no descriptors and no memory; "
@@ -121,6 +125,7 @@ int targets_add_command(struct targets *t, char *const *argv, bool follow, char 
 {
 	struct target *target = NULL;
 	struct proc_stat st;
+	uint64_t tgid = 0;
 	size_t i;
 	int err;
 
@@ -141,7 +146,7 @@ int targets_add_command(struct targets *t, char *const *argv, bool follow, char 
 		return fail(error, err, "cannot start the command: %s", strerror(-err));
 	target->kind = TARGET_COMMAND;
 	target->follow = follow;
-	err = stat_of(t, command_pid(target->command), &st);
+	err = stat_of(t, command_pid(target->command), &st, &tgid);
 	if (!err)
 		err = add_root(t, target, &st);
 	if (err) {
