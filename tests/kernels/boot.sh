@@ -23,7 +23,7 @@ usage() {
 qemu() {
 	# One thread for both CPUs: with two, a CPU now and then runs an int3 that the kernel had already
 	# patched away on the other, and panics. Mitigations and audit change nothing that is counted here.
-	timeout -k 5 "$limit" qemu-system-x86_64 -machine pc -accel tcg,thread=single -cpu max,la57=off \
+	exec timeout -k 5 "$limit" qemu-system-x86_64 -machine pc -accel tcg,thread=single -cpu max,la57=off \
 		-smp 2 -m "${KTALLY_GUEST_MB:-768}" -nodefaults -no-user-config -display none -no-reboot \
 		-kernel "$kernel" -initrd "$work/initramfs" \
 		-append "console=ttyS0 panic=-1 loglevel=5 mitigations=off audit=0 $*" \
@@ -65,7 +65,9 @@ while [[ $# -gt 0 && $1 != -- ]]; do
 done
 
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+guest=''
+trap 'rm -rf "$work"; [[ ! $guest ]] || kill "$guest" 2>/dev/null' EXIT
+trap 'exit 143' INT TERM
 log=${log:-$work/log}
 if [[ $# -gt 0 ]]; then
 	shift
@@ -76,5 +78,8 @@ fi
 "$KERNELS/mkinitramfs.sh" "$work/run.cpio" "$work/run.sh=/run.sh"
 cat "$initramfs" "$work/run.cpio" >"$work/initramfs"
 : >"$work/result"
-qemu "${parameters[@]}" || say "qemu ended with status $?"
+qemu "${parameters[@]}" &
+guest=$!
+wait "$guest" || say "qemu ended with status $?"
+guest=''
 report

@@ -7,8 +7,8 @@
 #   LOG ID TEXT                   what helps to understand a bad one
 set -uf
 
-LIMIT=90 # seconds for one case, under emulation
-interval=200ms
+LIMIT=90 # seconds for one step of a case, under emulation
+cgroup=/sys/fs/cgroup/workload
 
 fact_preempt() {
 	mode=$(sed -n 's/.*(\(.*\)).*/\1/p' /sys/kernel/debug/sched/preempt 2>/dev/null)
@@ -55,59 +55,55 @@ let_work() {
 	kill -TERM "$watcher" 2>/dev/null
 }
 
-# watch OPTION...: starts the workload held, in a cgroup of its own, and watches it through its work.
-watch() {
+# Whom ktally watches.
+target() {
+	case $how in
+	attach | rest) echo "-p $worker" ;;
+	follow) echo "-f -p $worker" ;;
+	cgroup) echo "-c $cgroup" ;;
+	comm) echo "-C ${workload%% *}" ;;
+	esac
+}
+
+# Starts the workload held, in a cgroup of its own.
+# shellcheck disable=SC2016,SC2086 # for the inner shell; a workload and its arguments
+hold() {
 	rm -f go
 	mkfifo go
-	# shellcheck disable=SC2016 # for the inner shell
-	sh -c 'echo $$ >"$0"/cgroup.procs; exec "$@"' "$cgroup" $workload --hold <go >work 2>err.work &
+	mkdir -p "$cgroup"
+	sh -c 'echo $$ >"$0"/cgroup.procs && exec "$@"' "$cgroup" $workload --hold <go >work 2>err.work &
 	worker=$!
 	exec 4>go
 	await "$LIMIT" grep -q ready work
-	# SIGINT is ignored in what a script starts in the background, so TERM ends it
-	ktally $options "$@" 2>err 4>&- &
-	watcher=$!
-	let_work
-	cp work report
-	await 20 over "$watcher" || kill -KILL "$watcher"
-	wait "$watcher"
-	status=$?
+}
+
+release() {
 	echo >&4
 	exec 4>&-
 	await 20 over "$worker" || kill -KILL "$worker"
 	wait "$worker"
 }
 
-# What the workload reported while it was watched; released, it goes on.
-how_attach() {
-	watch -p "$worker"
-	mv report work
-}
-
-# What the workload says when it is released, of the time until then.
-how_rest() {
-	watch -p "$worker"
-}
-
-how_follow() {
-	watch -f -p "$worker"
-	mv report work
-}
-
-how_cgroup() {
-	watch -c "$cgroup"
-	mv report work
-}
-
-how_comm() {
-	watch -C "${workload%% *}"
-	mv report work
+# ktally watches a workload through its work. SIGINT is ignored in what a script starts in the background,
+# so TERM ends it.
+how_watch() {
+	hold
+	# shellcheck disable=SC2046,SC2086 # options are words
+	ktally $options $(target) 2>err 4>&- &
+	watcher=$!
+	let_work
+	cp work report
+	await 20 over "$watcher" || kill -KILL "$watcher"
+	wait "$watcher"
+	status=$?
+	release
+	[ "$how" = rest ] || mv report work
 }
 
 # judge PAIR...: the line that follows RESULT ID.
 judge() {
 	if grep -q '"type":"header"' stream 2>/dev/null; then
-		verdict "$rung" work stream "$@"
+		verdict "${rung%%,*}" work stream "$@"
 	elif [ "$status" -eq 2 ]; then
 		echo "absent $(tail -n 1 err)"
 	elif grep -q '^ktally: ' err; then
@@ -131,9 +127,13 @@ log() {
 
 run_case() {
 	workload=${rest%% : *}
-	rm -f stream work err err.work
+	options="--rung $(echo "$rung" | sed 's/,/ --rung /g') -i 200ms --format jsonl -o stream"
+	rm -f stream work report err err.work
 	status=127
-	"how_$how"
+	case $how in
+	run) how_run ;;
+	*) how_watch ;;
+	esac
 	# shellcheck disable=SC2086 # pairs are words
 	result=$(judge ${rest#* : })
 	echo "RESULT $id $result"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Process 1 of a guest of the kernel matrix: mounts what the programs need, runs /run.sh with the second
- * serial line as its terminal, frames its output with BEGIN and END lines and powers off. Kernel messages
- * go to the first line and so can't tear a result.
+ * Process 1 of a guest of the kernel matrix: mounts what the programs need, runs /run.sh with the
+ * second serial line as its terminal, frames its output with BEGIN and END lines and powers off.
+ * Kernel messages go to the first line and so can't tear a result.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -145,7 +145,8 @@ int main(void)
 		run_script(line);
 	status = script < 0 ? 255 : wait_for(script);
 	clock_gettime(CLOCK_BOOTTIME, &now);
-	dprintf(line, "END %d after %ld.%02ld s\n", status, (long)now.tv_sec, now.tv_nsec / 10000000);
+	dprintf(line, "END %d after %ld.%02ld s\n", status, (long)now.tv_sec,
+		now.tv_nsec / 10000000);
 	tcdrain(line);
 	reboot(RB_POWER_OFF);
 	return 1;

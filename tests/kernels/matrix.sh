@@ -170,6 +170,9 @@ mkdir -p "$OUT" "$RESULTS"
 build
 [[ $build_only ]] && exit
 rm -f "$RESULTS"/*
+# shellcheck disable=SC2046 # process ids are words
+trap 'kill $(jobs -rp) 2>/dev/null || true' EXIT
+trap 'exit 143' INT TERM
 run_all
 "$KERNELS/report.sh" tap table
 [[ $write_docs ]] && "$KERNELS/report.sh" markdown >"$ROOT/docs/KERNELS.md"

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Compares what a workload says that it did with what ktally counted, and prints one line: a status and
- * the numbers behind it.
+ * Compares what a workload says that it did with what ktally counted, and prints one line: a status
+ * and the numbers behind it.
  *
  *   verdict INSTRUMENT=RUNG WORKLOAD.json STREAM.jsonl EXPECTED=METRIC[~TOLERANCE]...
  *
- * EXPECTED and TOLERANCE are sums and differences of numbers and of keys in the workload's last JSON line;
- * EXPECTED `null` demands that the metric is unknown. Statuses:
+ * EXPECTED and TOLERANCE are sums and differences of numbers and of keys in the workload's last
+ * JSON line; EXPECTED `null` demands that the metric is unknown. Statuses:
  *   exact  every metric is as expected
  *   lost   some are lower, by no more than the lost_events that ktally itself reports
  *   wrong  anything else; the first difference is named
@@ -68,7 +68,8 @@ static void sort_in(void *ctx, json_t *record)
 		keep(&s->header, record);
 	else if (is(record, "type", "trailer"))
 		keep(&s->trailer, record);
-	else if (is(record, "type", "snapshot") && !json_is_true(json_object_get(record, "member")) &&
+	else if (is(record, "type", "snapshot") &&
+		 !json_is_true(json_object_get(record, "member")) &&
 		 !json_integer_value(json_object_get(record, "target")))
 		keep(&s->snapshot, record);
 	else if (is(record, "event", "process_exit") &&
@@ -141,7 +142,8 @@ static void note(struct verdict *v, const char *metric, double value)
 {
 	size_t used = strlen(v->numbers);
 
-	snprintf(v->numbers + used, sizeof(v->numbers) - used, "%s%s %.0f", used ? ", " : "", metric, value);
+	snprintf(v->numbers + used, sizeof(v->numbers) - used, "%s%s %.0f", used ? ", " : "",
+		 metric, value);
 }
 
 /* One "EXPECTED=METRIC~TOLERANCE". True: it is not met, and buffer says how. */
@@ -167,8 +169,8 @@ static bool differs(struct verdict *v, json_t *work, const struct stream *s, con
 		v->missing = expected - actual;
 		v->missing_of = expected;
 	}
-	snprintf(buffer, 256, "%s: expected %.0f (%s) within %.0f, counted %.0f, lost_events %.0f", metric,
-		 expected, expr, margin, actual, lost);
+	snprintf(buffer, 256, "%s: expected %.0f (%s) within %.0f, counted %.0f, lost_events %.0f",
+		 metric, expected, expr, margin, actual, lost);
 	/* written so that a NaN differs */
 	return !(fabs(actual - expected) <= margin ||
 		 (expected > actual && expected - actual <= margin + lost));
@@ -207,8 +209,8 @@ static int judge(json_t *work, const struct stream *s, const char *wish, char **
 		if (differs(&v, work, s, *pairs, lost, buffer))
 			return finish("wrong", "%s", buffer);
 	if (v.missing > 0)
-		return finish("lost", "%.0f of %.0f, lost_events %.0f: %s", v.missing, v.missing_of, lost,
-			      v.numbers);
+		return finish("lost", "%.0f of %.0f, lost_events %.0f: %s", v.missing, v.missing_of,
+			      lost, v.numbers);
 	return finish("exact", "%s, lost_events %.0f", v.numbers, lost);
 }
 
@@ -219,7 +221,8 @@ int main(int argc, char **argv)
 	int status;
 
 	if (argc < 5)
-		return finish("error", "usage: verdict INSTRUMENT=RUNG WORK STREAM EXPECTED=METRIC...");
+		return finish("error",
+			      "usage: verdict INSTRUMENT=RUNG WORK STREAM EXPECTED=METRIC...");
 	if (read_lines(argv[2], each_work, &work) || read_lines(argv[3], sort_in, &s))
 		status = finish("error", "%s or %s can't be read", argv[2], argv[3]);
 	else

@@ -159,14 +159,6 @@ int proc_read_rss_bytes(int pid_fd, uint64_t *ret)
 	return 0;
 }
 
-int proc_read_tgid(int pid_fd, uint64_t *ret)
-{
-	char text[FILE_BYTES];
-	ssize_t len = read_process_file(pid_fd, "status", text);
-
-	return len < 0 ? (int)len : proc_status_tgid_parse(text, (size_t)len, ret);
-}
-
 /* From its start: a long list of groups, further down, must not push it out. */
 int proc_read_tgid(int pid_fd, pid_t *ret)
 {

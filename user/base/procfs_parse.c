@@ -111,17 +111,6 @@ static bool find_line(struct cursor *c, const char *name)
 	return true;
 }
 
-int proc_status_tgid_parse(const char *text, size_t len, pid_t *ret)
-{
-	struct cursor c = cursor_of(text, len);
-	uint64_t tgid = 0;
-
-	if (!find_line(&c, "Tgid:") || take_whole(&c, &tgid) || tgid > INT32_MAX)
-		return -EINVAL;
-	*ret = (pid_t)tgid;
-	return 0;
-}
-
 int proc_status_switches_parse(const char *text, size_t len, struct proc_switches *ret)
 {
 	struct cursor c = cursor_of(text, len);
@@ -146,15 +135,6 @@ int proc_limits_nofile_parse(const char *text, size_t len, uint64_t *ret)
 		return take_whole(&c, ret);
 	*ret = UINT64_MAX;
 	return 0;
-}
-
-int proc_status_tgid_parse(const char *text, size_t len, uint64_t *ret)
-{
-	struct cursor c = cursor_of(text, len);
-
-	if (!find_line(&c, "Tgid:\t"))
-		return -EINVAL;
-	return take_whole(&c, ret);
 }
 
 int proc_schedstat_parse(const char *text, size_t len, uint64_t *ret_oncpu_ns,

@@ -76,7 +76,7 @@ static int add_root(struct targets *t, struct target *target, const struct proc_
 	return 0;
 }
 
-static int stat_of(const struct targets *t, int pid, struct proc_stat *ret, uint64_t *ret_tgid)
+static int stat_of(const struct targets *t, int pid, struct proc_stat *ret, pid_t *ret_tgid)
 {
 	int err, fd;
 
@@ -94,7 +94,7 @@ int targets_add_pid(struct targets *t, int pid, bool follow, char *error)
 {
 	struct target *target = NULL;
 	struct proc_stat st;
-	uint64_t tgid = 0;
+	pid_t tgid = 0;
 	int err;
 
 	err = pid > 0 ? stat_of(t, pid, &st, &tgid) : -ESRCH;
@@ -102,9 +102,9 @@ int targets_add_pid(struct targets *t, int pid, bool follow, char *error)
 		return fail(error, err, "no process has PID %d; see `ps -e`", pid);
 	if (err)
 		return fail(error, err, "cannot read process %d: %s", pid, strerror(-err));
-	if (tgid != (uint64_t)pid)
+	if (tgid != pid)
 		return fail(error, -ESRCH, "%d is a thread of process %d; watch that with -p %d", pid,
-			    (int)tgid, (int)tgid);
+			    tgid, tgid);
 	if (st.flags & PF_KTHREAD)
 		return fail(error, -EPERM,
 			    "%d (%s) is a kernel thread, which has no descriptors and no memory; "
@@ -125,7 +125,7 @@ int targets_add_command(struct targets *t, char *const *argv, bool follow, char 
 {
 	struct target *target = NULL;
 	struct proc_stat st;
-	uint64_t tgid = 0;
+	pid_t tgid = 0;
 	size_t i;
 	int err;
 
