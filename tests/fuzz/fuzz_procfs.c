@@ -31,7 +31,10 @@ static void statm_parser(const char *text, size_t len)
 static void status_parser(const char *text, size_t len)
 {
 	struct proc_switches switches;
+	pid_t tgid;
 
+	if (!proc_status_tgid_parse(text, len, &tgid) && tgid < 0)
+		abort();
 	proc_status_switches_parse(text, len, &switches);
 }
 

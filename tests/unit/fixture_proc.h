@@ -15,7 +15,7 @@ struct fixture_process {
 	unsigned long long start; /* ticks */
 };
 
-/* Writes or replaces PID/stat. */
+/* Writes or replaces PID/stat and PID/status. */
 static inline void fixture_put(const struct folder *proc, const struct fixture_process *p)
 {
 	char name[32], text[256];
@@ -27,6 +27,10 @@ static inline void fixture_put(const struct folder *proc, const struct fixture_p
 		 "%d (%s) S %d 1 1 0 -1 %u 0 0 0 0 0 0 0 0 20 0 1 0 %llu 0 0 0 0\n",
 		 p->pid, p->comm, p->ppid, p->flags, p->start);
 	folder_puts(proc, name, text);
+	snprintf(name, sizeof(name), "%d/status", p->pid);
+	snprintf(text, sizeof(text), "Name:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\n", p->comm,
+		 p->pid, p->pid);
+	folder_puts(proc, name, text);
 }
 
 static inline void fixture_remove(const struct folder *proc, int pid)
@@ -34,6 +38,8 @@ static inline void fixture_remove(const struct folder *proc, int pid)
 	char name[32];
 
 	snprintf(name, sizeof(name), "%d/stat", pid);
+	unlinkat(proc->fd, name, 0);
+	snprintf(name, sizeof(name), "%d/status", pid);
 	unlinkat(proc->fd, name, 0);
 	snprintf(name, sizeof(name), "%d", pid);
 	unlinkat(proc->fd, name, AT_REMOVEDIR);

@@ -155,6 +155,25 @@ static void switches_are_read_at_line_starts(void **state)
 		assert_int_equal(proc_status_switches_parse(evil, len, &s), -EINVAL);
 }
 
+static int parse_tgid(const char *text, pid_t *ret)
+{
+	return proc_status_tgid_parse(text, strlen(text), ret);
+}
+
+static void a_thread_names_its_process(void **state)
+{
+	pid_t tgid = 77;
+
+	(void)state;
+	assert_int_equal(parse_tgid("Name:\tx\nTgid:\t99999999999\n", &tgid), -EINVAL);
+	assert_int_equal(parse_tgid("Name:\tx\nTgid:\t-1\n", &tgid), -EINVAL);
+	assert_int_equal(parse_tgid("Name:\tx\nTgid:\t42", &tgid), -EINVAL);
+	assert_int_equal(parse_tgid("", &tgid), -EINVAL);
+	assert_int_equal(tgid, 77);
+	assert_int_equal(parse_tgid("Name:\tTgid:\t7\\n\nTgid:\t4242\nPid:\t43\n", &tgid), 0);
+	assert_int_equal(tgid, 4242);
+}
+
 #define LIMIT(value) "Limit     Soft Limit  Hard Limit\nMax open files            " value
 
 static void nofile_is_the_soft_limit(void **state)
@@ -377,6 +396,7 @@ int main(void)
 		cmocka_unit_test(cut_stats_never_lie),
 		cmocka_unit_test(statm_has_pages),
 		cmocka_unit_test(switches_are_read_at_line_starts),
+		cmocka_unit_test(a_thread_names_its_process),
 		cmocka_unit_test(nofile_is_the_soft_limit),
 		cmocka_unit_test(schedstat_has_two_times),
 		cmocka_unit_test(a_folder_reads_as_a_process),

@@ -210,10 +210,13 @@ static void a_reused_pid_inherits_nothing(void **state)
 
 static void refusals_say_why(void **state)
 {
-	static const struct fixture_process leader = { 30, 1, "leader", 0, 5 };
+	static const struct fixture_process thread = { 30, 1, "thread", 0, 5 };
 	struct world *w = *state;
 
-	fixture_put(&w->proc, &leader);
+	fixture_put(&w->proc, &thread);
+	folder_puts(&w->proc, "30/status", "Name:\tthread\nTgid:\t20\nPid:\t30\n");
+	assert_int_equal(targets_add_pid(&w->t, 30, false, w->error), -ESRCH);
+	assert_non_null(strstr(w->error, "30 is a thread of process 20"));
 	assert_int_equal(targets_add_pid(&w->t, 4711, false, w->error), -ESRCH);
 	assert_non_null(strstr(w->error, "4711"));
 	assert_int_equal(targets_add_pid(&w->t, 0, false, w->error), -ESRCH);

@@ -40,6 +40,10 @@ struct proc_fds {
 int proc_open(int proc_fd, pid_t pid, int *ret_fd);
 int proc_stat_parse(const char *text, size_t len, struct proc_stat *ret);
 int proc_read_stat(int pid_fd, struct proc_stat *ret);
+/* The process that a task belongs to, from status: /proc/TID opens for threads as well, though it
+ * is not listed. */
+int proc_status_tgid_parse(const char *text, size_t len, pid_t *ret);
+int proc_read_tgid(int pid_fd, pid_t *ret);
 /* Resident bytes from statm. */
 int proc_statm_parse(const char *text, size_t len, uint64_t *ret_rss_pages);
 int proc_read_rss_bytes(int pid_fd, uint64_t *ret);

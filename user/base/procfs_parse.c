@@ -111,6 +111,17 @@ static bool find_line(struct cursor *c, const char *name)
 	return true;
 }
 
+int proc_status_tgid_parse(const char *text, size_t len, pid_t *ret)
+{
+	struct cursor c = cursor_of(text, len);
+	uint64_t tgid = 0;
+
+	if (!find_line(&c, "Tgid:") || take_whole(&c, &tgid) || tgid > INT32_MAX)
+		return -EINVAL;
+	*ret = (pid_t)tgid;
+	return 0;
+}
+
 int proc_status_switches_parse(const char *text, size_t len, struct proc_switches *ret)
 {
 	struct cursor c = cursor_of(text, len);

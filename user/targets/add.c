@@ -103,12 +103,13 @@ int targets_add_pid(struct targets *t, int pid, bool follow, char *error)
 	if (err)
 		return fail(error, err, "cannot read process %d: %s", pid, strerror(-err));
 	if (tgid != pid)
-		return fail(error, -ESRCH, "%d is a thread of process %d; watch that with -p %d", pid,
-			    tgid, tgid);
+		return fail(error, -ESRCH, "%d is a thread of process %d; watch that with -p %d",
+			    pid, tgid, tgid);
 	if (st.flags & PF_KTHREAD)
 		return fail(error, -EPERM,
 			    "%d (%s) is a kernel thread, which has no descriptors and no memory; "
-			    "choose a process", pid, st.comm);
+			    "choose a process",
+			    pid, st.comm);
 	err = target_new(t, follow, &target, error);
 	if (err)
 		return err;
