@@ -1,0 +1,43 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Measures all parts, or those that are named, and writes docs/BENCHMARKS.md when all were.
+
+bench.py [start] [snapshots] [switches] [calls] [opens] [programs] [growth] [jsonl]
+"""
+import pathlib
+import sys
+
+import hooks
+import report
+import ticks
+import tools
+
+PARTS = {
+    "start": ticks.measure_start,
+    "snapshots": ticks.measure_snapshots,
+    "switches": hooks.measure_switches,
+    "calls": hooks.measure_calls,
+    "opens": hooks.measure_opens,
+    "programs": hooks.measure_programs,
+    "growth": ticks.measure_growth,
+    "jsonl": ticks.measure_jsonl,
+}
+DOCUMENT = pathlib.Path(__file__).resolve().parents[2] / "docs/BENCHMARKS.md"
+
+
+def main():
+    names = sys.argv[1:] or list(PARTS)
+    unknown = [name for name in names if name not in PARTS]
+    if unknown:
+        sys.exit(f"ktally: no such part: {' '.join(unknown)}; there are {' '.join(PARTS)}")
+    result = report.Report(tools.KTALLY)
+    for name in names:
+        PARTS[name](result)
+    print(result.aims_table().text())
+    if len(names) == len(PARTS):
+        DOCUMENT.write_text(result.document(), encoding="utf-8")
+        print(f"written: {DOCUMENT.name}")
+
+
+if __name__ == "__main__":
+    main()

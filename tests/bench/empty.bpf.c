@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0)
+/* Programs that do nothing: the least that a program at these places costs. */
+#include "vmlinux.h"
+
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+SEC("?tp_btf/sched_switch")
+int sched_switch(void *ctx)
+{
+	return 0;
+}
+
+SEC("?tp_btf/sched_wakeup")
+int sched_wakeup(void *ctx)
+{
+	return 0;
+}
+
+SEC("?tp_btf/sys_enter")
+int sys_enter(void *ctx)
+{
+	return 0;
+}
+
+SEC("?tp_btf/sys_exit")
+int sys_exit(void *ctx)
+{
+	return 0;
+}
