@@ -1,16 +1,17 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Boots one kernel in QEMU under plain emulation, runs a script in it, prints what the script printed.
+# Boots one kernel in QEMU under plain emulation, runs a script in it, prints what the script
+# printed.
 #
 #   boot.sh [-t SECONDS] [-l LOG] [-i INITRAMFS] KERNEL [preempt=MODE] [PARAMETER...] [-- COMMAND]
 #
-# KERNEL is a series of series.txt or a path to a vmlinuz. PARAMETERs go on the kernel's command line;
-# NAME=VALUE is in the environment of the script if the kernel does not know it. COMMAND is for the
-# guest's shell; without one it runs the cases, as matrix.sh does. The kernel's own messages go to LOG
-# and are shown when the guest did not end well. Status: the script's own, or 1.
+# KERNEL is a series of series.txt or a path to a vmlinuz. PARAMETERs go on the kernel's command
+# line; NAME=VALUE is in the environment of the script if the kernel does not know it. COMMAND is
+# for the guest's shell; without one it runs the cases, as matrix.sh does. The kernel's own messages
+# go to LOG and are shown when the guest did not end well. Status: the script's own, or 1.
 #
-# Hardware virtualization is not used even where it exists: the matrix is to give the same answers on
-# every machine.
+# Hardware virtualization is not used even where it exists: the matrix is to give the same answers
+# on every machine.
 set -euo pipefail
 # shellcheck source=tests/kernels/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
@@ -21,10 +22,12 @@ usage() {
 }
 
 qemu() {
-	# One thread for both CPUs: with two, a CPU now and then runs an int3 that the kernel had already
-	# patched away on the other, and panics. Mitigations and audit change nothing that is counted here.
-	exec timeout -k 5 "$limit" qemu-system-x86_64 -machine pc -accel tcg,thread=single -cpu max,la57=off \
-		-smp 2 -m "${KTALLY_GUEST_MB:-768}" -nodefaults -no-user-config -display none -no-reboot \
+	# One thread for both CPUs: with two, a CPU now and then runs an int3 that the kernel had
+	# already patched away on the other, and panics. Mitigations and audit change nothing that
+	# is counted here.
+	exec timeout -k 5 "$limit" qemu-system-x86_64 -machine pc -accel tcg,thread=single \
+		-cpu max,la57=off -smp 2 -m "${KTALLY_GUEST_MB:-768}" \
+		-nodefaults -no-user-config -display none -no-reboot \
 		-kernel "$kernel" -initrd "$work/initramfs" \
 		-append "console=ttyS0 panic=-1 loglevel=5 mitigations=off audit=0 $*" \
 		-serial "file:$log" -serial "file:$work/result" </dev/null

@@ -5,15 +5,16 @@
 #   fetch.sh [--update] [SERIES...]      default: every series of series.txt
 #
 # Prints "SERIES<tab>DIRECTORY" for each; the directory holds vmlinuz, config and package (name and
-# version). A series that can't be had is one line on standard error, and status 1. Cached ones need no
-# network. apt runs with a state of its own under the cache: the machine's sources stay as they are,
-# only the addresses of its mirrors are read from them.
+# version). A series that can't be had is one line on standard error, and status 1. Cached ones need
+# no network. apt runs with a state of its own under the cache: the machine's sources stay as they
+# are, only the addresses of its mirrors are read from them.
 set -euo pipefail
 # shellcheck source=tests/kernels/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
 KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
-# What a kernel must have to be worth a boot. FPROBE is not among it: no flavour of 5.10 and 6.1 has it.
+# What a kernel must have to be worth a boot. FPROBE is not among it: no flavour of 5.10 and 6.1 has
+# it.
 REQUIRED=(DEBUG_INFO_BTF KPROBES IO_URING BPF_EVENTS CGROUP_BPF DEVTMPFS SERIAL_8250_CONSOLE)
 # Old indexes may name files that the archive has dropped; so many releases are tried, newest first.
 TRIES=5
@@ -38,8 +39,8 @@ write_sources() {
 	[[ -s $file ]]
 }
 
-# apt_in STATE COMMAND...: apt with a state of its own. Suites past their support keep a signed index
-# whose date has run out; it still says truly what the archive holds.
+# apt_in STATE COMMAND...: apt with a state of its own. Suites past their support keep a signed
+# index whose date has run out; it still says truly what the archive holds.
 apt_in() {
 	local state=$1 tool=$2
 	shift 2
@@ -47,13 +48,14 @@ apt_in() {
 	"$tool" -o Dir::State="$state" -o Dir::State::lists="$state/lists" \
 		-o Dir::State::status="$state/status" -o Dir::Cache="$state/cache" \
 		-o Dir::Etc::sourcelist="$state/sources.list" -o Dir::Etc::sourceparts=/dev/null \
-		-o APT::Sandbox::User="$(id -un)" -o APT::Architecture=amd64 -o APT::Architectures=amd64 \
-		-o Acquire::Languages=none -o Acquire::Check-Valid-Until=false -o Acquire::Retries=2 \
-		-o Acquire::http::Timeout=30 "$@"
+		-o APT::Sandbox::User="$(id -un)" \
+		-o APT::Architecture=amd64 -o APT::Architectures=amd64 \
+		-o Acquire::Languages=none -o Acquire::Check-Valid-Until=false \
+		-o Acquire::Retries=2 -o Acquire::http::Timeout=30 "$@"
 }
 
-# Package names of a series, newest release first. "linux-binary" is the image where "linux-image" only
-# depends on it; signed and unsigned images are the same code.
+# Package names of a series, newest release first. "linux-binary" is the image where "linux-image"
+# only depends on it; signed and unsigned images are the same code.
 candidates() {
 	local state=$1 release=$2 flavour=$3
 
@@ -62,14 +64,15 @@ candidates() {
 		sort -k1,1Vr -k2,2 -k3,3r | awk '{ print $3 }'
 }
 
-# extract DEB DIR: vmlinuz and config, wherever this generation of packages keeps them. tar complains of
-# the patterns of the other generations.
+# extract DEB DIR: vmlinuz and config, wherever this generation of packages keeps them. tar
+# complains of the patterns of the other generations.
 extract() {
 	local deb=$1 dir=$2 file
 
 	mkdir "$dir/files"
-	dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$dir/files" --wildcards --no-wildcards-match-slash \
-		'./boot/vmlinuz-*' './boot/config-*' './usr/lib/modules/*/vmlinuz' \
+	dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$dir/files" \
+		--wildcards --no-wildcards-match-slash './boot/vmlinuz-*' './boot/config-*' \
+		'./usr/lib/modules/*/vmlinuz' \
 		'./usr/lib/modules/*/config' 2>/dev/null || true
 	for file in vmlinuz config; do
 		find "$dir/files" -name "$file*" -type f -exec mv {} "$dir/$file" \;
@@ -143,7 +146,8 @@ fetch() {
 			return
 		done
 	done
-	say "$series: no kernel: $(reason "$state" | grep . || echo "none in $(series_field "$series" 3)")"
+	say "$series: no kernel: $(reason "$state" | grep . ||
+		echo "none in $(series_field "$series" 3)")"
 	return 1
 }
 
@@ -151,7 +155,10 @@ fetch() {
 fetch_once() {
 	local series=$1 update=$2 lock status=0
 
-	[[ $(series_field "$series" 1) ]] || { say "$series: no such series in series.txt"; return 1; }
+	if [[ ! $(series_field "$series" 1) ]]; then
+		say "$series: no such series in series.txt"
+		return 1
+	fi
 	mkdir -p "$CACHE/$series"
 	exec {lock}>"$CACHE/$series/lock"
 	flock "$lock"

@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
-# Runs in the guest: the cases of /cases that match $CASES (a shell pattern), one RESULT line for each:
+# Runs in the guest: the cases of /cases that match $CASES (a shell pattern), one RESULT line for
+# each:
 #
 #   FACT preempt MODE
-#   RESULT ID STATUS DETAIL       statuses of verdict.c, or refused (DETAIL: why), or absent (no such rung)
+#   RESULT ID STATUS DETAIL       statuses of verdict.c, refused (why), or absent (no such rung)
 #   LOG ID TEXT                   what helps to understand a bad one
 set -uf
 
@@ -15,7 +16,8 @@ fact_preempt() {
 	echo "FACT preempt ${mode:-fixed}"
 }
 
-# await SECONDS COMMAND...: until the command succeeds. Tenths, because a guest is slow, not its steps.
+# await SECONDS COMMAND...: until the command succeeds. Tenths, because a guest is slow, not its
+# steps.
 await() {
 	left=$(($1 * 10))
 	shift
@@ -71,7 +73,8 @@ hold() {
 	rm -f go
 	mkfifo go
 	mkdir -p "$cgroup"
-	sh -c 'echo $$ >"$0"/cgroup.procs && exec "$@"' "$cgroup" $workload --hold <go >work 2>err.work &
+	sh -c 'echo $$ >"$0"/cgroup.procs && exec "$@"' "$cgroup" $workload --hold \
+		<go >work 2>err.work &
 	worker=$!
 	exec 4>go
 	await "$LIMIT" grep -q ready work
@@ -84,8 +87,8 @@ release() {
 	wait "$worker"
 }
 
-# ktally watches a workload through its work. SIGINT is ignored in what a script starts in the background,
-# so TERM ends it.
+# ktally watches a workload through its work. SIGINT is ignored in what a script starts in the
+# background, so TERM ends it.
 how_watch() {
 	hold
 	# shellcheck disable=SC2046,SC2086 # options are words

@@ -23,8 +23,8 @@
 #include <unistd.h>
 
 #define RESULT_LINE "/dev/ttyS1"
-#define SHELL	    "/bin/busybox"
-#define SCRIPT	    "/run.sh"
+#define SHELL       "/bin/busybox"
+#define SCRIPT      "/run.sh"
 
 static const struct {
 	const char *type;

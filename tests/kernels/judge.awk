@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# Turns what a guest printed into rows: series, mode, preemption, case, status, verdict, detail, separated by
-# tabs. The verdict is ok, skip or fail. Reads the joined cases, then the guest's output.
+# Turns what a guest printed into rows: series, mode, preemption, case, status, verdict, detail,
+# separated by tabs. The verdict is ok, skip or fail. Reads the joined cases, then the guest's
+# output.
 #
-# -v lacks= holds the configuration symbols that this kernel is without, separated by spaces; -v fixed= its
-# preemption if it has no switch; -v ended= why the guest stopped early, empty when it did not.
+# -v lacks= holds the configuration symbols that this kernel is without, separated by spaces; -v
+# fixed= its preemption if it has no switch; -v ended= why the guest stopped early, empty when it
+# did not.
 function row(id, status, verdict, detail) {
 	gsub(/\t/, " ", detail)
 	printf "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", series, mode, preempt, id, status, verdict, detail
@@ -36,6 +38,7 @@ END {
 		if (id in status)
 			row(id, status[id], verdict_of(id, status[id]), detail[id])
 		else
-			row(id, "error", "fail", "no result: " (ended ? ended : "the case was not run"))
+			row(id, "error", "fail",
+			    "no result: " (ended ? ended : "the case was not run"))
 	}
 }

@@ -33,7 +33,8 @@ series_names() {
 
 # series_field NAME COLUMN
 series_field() {
-	awk -v name="$1" -v column="$2" '!/^#/ && $1 == name { print $column }' "$KERNELS/series.txt"
+	awk -v name="$1" -v column="$2" '!/^#/ && $1 == name { print $column }' \
+		"$KERNELS/series.txt"
 }
 
 # config_of DIR SYMBOL: y, m, n, or ? where the package brought no configuration.

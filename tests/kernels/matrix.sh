@@ -9,8 +9,8 @@
 #   -b            only build what goes into the guests
 #   --write-docs  write docs/KERNELS.md from the results
 #
-# Needs `make static tests` before. Prints TAP, then a table. O is the build directory; logs and results
-# stay in $O/kernels. A kernel that can't be fetched is a skip. Status 1 when a case fails.
+# Needs `make static tests` before. Prints TAP, then a table. O is the build directory; logs and
+# results stay in $O/kernels. A kernel that can't be fetched is a skip. Status 1 when a case fails.
 set -euo pipefail
 # shellcheck source=tests/kernels/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
@@ -46,9 +46,9 @@ build() {
 		[[ -x $WORKLOADS/$workload ]] || die "$WORKLOADS/$workload is missing: make tests"
 		items+=("$WORKLOADS/$workload")
 	done
-	"$KERNELS/mkinitramfs.sh" "$OUT/initramfs" "$OUT/init=/init" "$(command -v busybox)=/bin/busybox" \
-		"$OUT/verdict" "$KTALLY_STATIC=/bin/ktally" "$KERNELS/guest.sh=/guest.sh" \
-		"$OUT/cases=/cases" "${items[@]}"
+	"$KERNELS/mkinitramfs.sh" "$OUT/initramfs" "$OUT/init=/init" \
+		"$(command -v busybox)=/bin/busybox" "$OUT/verdict" "$KTALLY_STATIC=/bin/ktally" \
+		"$KERNELS/guest.sh=/guest.sh" "$OUT/cases=/cases" "${items[@]}"
 }
 
 # The cases that the guest is asked for.
@@ -91,7 +91,8 @@ note_guest() {
 	for symbol in "${SHOWN_CONFIG[@]}"; do
 		values+=("$symbol=$(config_of "$dir" "$symbol")")
 	done
-	printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$series" "$mode" "$(cut -d' ' -f2 "$dir/package")" "$seconds" \
+	printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$series" "$mode" \
+		"$(cut -d' ' -f2 "$dir/package")" "$seconds" \
 		"$(sed -nE 's/^BEGIN .* after ([0-9.]+) s$/\1/p' "$RESULTS/$series-$mode.err")" \
 		"${values[*]}" >"$RESULTS/$series-$mode.guest"
 }
@@ -101,15 +102,18 @@ run_guest() {
 	local series=$1 mode=$2 dir=$3 name=$RESULTS/$1-$2 ended='' start=$SECONDS parameters=()
 
 	[[ $mode == default ]] || parameters+=("preempt=$mode")
-	"$KERNELS/boot.sh" -t "$LIMIT" -l "$name.log" "$dir/vmlinuz" "${parameters[@]}" "CASES=$pattern" \
-		>"$name.out" 2>"$name.err" || ended="the guest ended with status $?"
+	"$KERNELS/boot.sh" -t "$LIMIT" -l "$name.log" "$dir/vmlinuz" "${parameters[@]}" \
+		"CASES=$pattern" >"$name.out" 2>"$name.err" ||
+		ended="the guest ended with status $?"
 	if grep -aq 'Kernel panic' "$name.log"; then
-		ended="kernel panic: $(grep -aoE '(BUG|Oops|RIP|Kernel panic)[^\r]*' "$name.log" | head -n 1)"
+		ended="kernel panic: $(tr -d '\r' <"$name.log" |
+			grep -aoE '(BUG|Oops|RIP|Kernel panic).*' | head -n 1)"
 	fi
 	note_guest "$series" "$mode" "$dir" "$((SECONDS - start))"
 	wanted_cases | awk -v series="$series" -v mode="$mode" -v ended="$ended" \
 		-v fixed="$(built_preemption "$dir")" \
-		-v lacks="$(lacking "$dir" | tr '\n' ' ')" -f "$KERNELS/judge.awk" - "$name.out" >"$name.tsv"
+		-v lacks="$(lacking "$dir" | tr '\n' ' ')" \
+		-f "$KERNELS/judge.awk" - "$name.out" >"$name.tsv"
 	say "$series $mode: $(cut -f6 "$name.tsv" | sort | uniq -c | awk '{ print $1, $2 }' |
 		paste -sd, | sed 's/,/, /g') in $((SECONDS - start)) s"
 }

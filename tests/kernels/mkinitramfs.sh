@@ -1,12 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Packs files into a cpio archive that a kernel unpacks as its root. Archives may be concatenated: the
-# kernel unpacks one after the other.
+# Packs files into a cpio archive that a kernel unpacks as its root. Archives may be concatenated:
+# the kernel unpacks one after the other.
 #
 #   mkinitramfs.sh OUT FILE[=PLACE]...     PLACE: absolute path in the guest, default /bin/NAME
 #
-# Each file goes in with its permissions; busybox brings the names of its applets along. Uncompressed,
-# because under emulation unpacking costs more than loading.
+# Each file goes in with its permissions; busybox brings the names of its applets along.
+# Uncompressed, because under emulation unpacking costs more than loading.
 set -euo pipefail
 # shellcheck source=tests/kernels/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"

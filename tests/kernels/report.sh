@@ -58,7 +58,8 @@ guests() {
 	done
 	printf '%s\n%s\n' "$head" "$rule"
 	while IFS=$'\t' read -r series mode version seconds boot config; do
-		printf '| %s | %s | %s | %s s | %s s |' "$series" "$mode" "$version" "${boot:-?}" "$seconds"
+		printf '| %s | %s | %s | %s s | %s s |' "$series" "$mode" "$version" "${boot:-?}" \
+			"$seconds"
 		for line in $config; do
 			printf ' %s |' "${line#*=}"
 		done
@@ -72,12 +73,14 @@ markdown() {
 
 	Written by `tests/kernels/matrix.sh --write-docs`; do not edit.
 
-	Every kernel below was booted in QEMU under plain emulation with two CPUs. Workloads whose numbers are
-	known by construction ran on every rung of every instrument, and were compared with what ktally
-	counted.
+	Every kernel below was booted in QEMU under plain emulation with two CPUs. Workloads whose
+	numbers are known by construction ran on every rung of every instrument, and were compared
+	with what ktally counted. Emulation stretches every program, so that it is preempted within
+	one far more often than on real hardware: losses are exaggerated.
 
 	- **exact**: every number of every check was right;
-	- **lost n**: up to n events of a check were missing, and `lost_events` of the same stream covered them;
+	- **lost n**: up to n events of a check were missing, and `lost_events` of the same stream
+	  covered them;
 	- **refused**: the kernel does not let ktally use the rung, for the reason in the note;
 	- **absent**: this ktally has no such rung.
 

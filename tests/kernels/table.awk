@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# A table of kernel by rung from the rows of judge.awk. A cell is the worst of its checks: a failure, then
-# events lost, then a refusal. -v markdown=1 draws it with bars.
+# A table of kernel by rung from the rows of judge.awk. A cell is the worst of its checks: a
+# failure, then events lost, then a refusal. -v markdown=1 draws it with bars.
 function note(text) {
 	if (!(text in number)) {
 		number[text] = ++notes
@@ -63,8 +63,10 @@ END {
 			width[0] = length(names[i])
 		for (j = 1; j <= columns; j++) {
 			k = names[i] SUBSEP rungs[j]
-			cell[i, j] = (k in worst) ? cell_of(status[k], verdict[k], id[k], detail[k]) : \
-				     names[i] in whole ? whole[names[i]] : ""
+			if (k in worst)
+				cell[i, j] = cell_of(status[k], verdict[k], id[k], detail[k])
+			else
+				cell[i, j] = whole[names[i]]
 			if (length(cell[i, j]) > width[j])
 				width[j] = length(cell[i, j])
 			if (length(rungs[j]) > width[j])

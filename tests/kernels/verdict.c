@@ -20,15 +20,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define RESIDUAL "fd_unattributed"
+
 struct stream {
 	json_t *header;
 	json_t *snapshot; /* the last one of the first target */
-	json_t *exit;	  /* the end of the process that the first target names */
+	json_t *exit;     /* the end of the process that the first target names */
 	json_t *trailer;
 };
 
 struct verdict {
-	double missing;	  /* the largest shortfall of a metric */
+	double missing;    /* the largest shortfall of a metric */
 	double missing_of; /* what was expected of that metric */
 	char numbers[512];
 };
@@ -151,7 +153,7 @@ static bool differs(struct verdict *v, json_t *work, const struct stream *s, con
 		    double lost, char buffer[256])
 {
 	char expr[128], metric[64], tolerance[64] = "0";
-	double expected, actual, margin;
+	double expected, actual, margin, off;
 
 	if (sscanf(pair, "%127[^=]=%63[^~]~%63s", expr, metric, tolerance) < 2) {
 		snprintf(buffer, 256, "cannot read '%s'", pair);
@@ -165,15 +167,17 @@ static bool differs(struct verdict *v, json_t *work, const struct stream *s, con
 	expected = evaluate(work, expr);
 	margin = evaluate(work, tolerance);
 	note(v, metric, actual);
-	if (actual < expected - margin && expected - actual > v->missing) {
-		v->missing = expected - actual;
+	off = fabs(expected - actual);
+	if (off > margin && off > v->missing) {
+		v->missing = off;
 		v->missing_of = expected;
 	}
 	snprintf(buffer, 256, "%s: expected %.0f (%s) within %.0f, counted %.0f, lost_events %.0f",
 		 metric, expected, expr, margin, actual, lost);
-	/* written so that a NaN differs */
-	return !(fabs(actual - expected) <= margin ||
-		 (expected > actual && expected - actual <= margin + lost));
+	/* A lost event is missing in a count, and moves a residual either way. Written so that a
+	 * NaN differs. */
+	return !(off <= margin ||
+		 (off <= margin + lost && (expected > actual || !strcmp(metric, RESIDUAL))));
 }
 
 /* Did the rung that was asked for answer? */
