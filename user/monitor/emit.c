@@ -262,6 +262,7 @@ void monitor_emit_trailer(struct ktally_monitor *m)
 	size_t i;
 
 	drain(m);
+	monitor_count_kernel_lost(m);
 	t.timestamp = clock_realtime_seconds();
 	losses[0] = (struct loss_record){ "records", monitor_dropped(m) };
 	losses[1] = (struct loss_record){ "targets", targets_lost(&m->targets) };

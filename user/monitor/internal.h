@@ -105,6 +105,7 @@ struct ktally_monitor {
 	uint64_t last_tick_ns;
 	double tick_time; /* CLOCK_REALTIME of the tick under way */
 	double tick_interval;
+	uint64_t kernel_lost; /* by instruments and targets, at the last tick */
 	struct buf buf;
 	struct custom_metric custom[MONITOR_CUSTOM_MAX];
 	size_t custom_cnt;
@@ -135,6 +136,8 @@ void monitor_log(const struct ktally_monitor *m, enum ktally_log_level level, co
 int monitor_baseline(struct ktally_monitor *m);
 int monitor_tick(struct ktally_monitor *m, bool last);
 bool monitor_targets_ended(const struct ktally_monitor *m);
+/* Asks the kernel, a dozen system calls: once a tick, not once a record. */
+void monitor_count_kernel_lost(struct ktally_monitor *m);
 uint64_t monitor_lost(const struct ktally_monitor *m);
 enum scope monitor_scope(const struct target *target);
 

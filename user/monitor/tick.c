@@ -22,14 +22,19 @@ enum scope monitor_scope(const struct target *target)
 	return target->follow ? SCOPE_TREE : SCOPE_PROCESS;
 }
 
-uint64_t monitor_lost(const struct ktally_monitor *m)
+void monitor_count_kernel_lost(struct ktally_monitor *m)
 {
-	uint64_t lost = monitor_dropped(m) + targets_lost(&m->targets) + monitor_doors_lost(m);
+	uint64_t lost = targets_lost(&m->targets);
 	size_t i;
 
 	for (i = 0; i < m->sampler.cnt; i++)
 		lost += sampler_lost(&m->sampler, i);
-	return lost;
+	m->kernel_lost = lost;
+}
+
+uint64_t monitor_lost(const struct ktally_monitor *m)
+{
+	return m->kernel_lost + monitor_dropped(m) + monitor_doors_lost(m);
 }
 
 bool monitor_targets_ended(const struct ktally_monitor *m)
@@ -320,6 +325,7 @@ int monitor_tick(struct ktally_monitor *m, bool last)
 
 	err = last ? read_until_final(m) : sampler_read(&m->sampler);
 	stamp_tick(m);
+	monitor_count_kernel_lost(m);
 	if (err)
 		return err;
 	for (i = 0; i < m->targets.cnt; i++)
