@@ -39,16 +39,26 @@ static __always_inline unsigned int task_state(struct task_struct *task)
 /* 6.2, commit f1a7941243c1: rss_stat became four per-CPU counters; before, it was a struct of four
  * plain ones. The common part is read, as /proc/PID/statm does; each CPU holds back below 64
  * pages. */
+struct mm_rss_stat___old {
+	s64 count[4];
+} __attribute__((preserve_access_index));
+
+struct mm_struct___old {
+	struct mm_rss_stat___old rss_stat;
+} __attribute__((preserve_access_index));
+
 static __always_inline s64 mm_pages(struct mm_struct *mm, u32 member)
 {
-	u32 counter_size = bpf_core_type_size(struct percpu_counter);
-	void *stat = (void *)mm + bpf_core_field_offset(mm->rss_stat);
+	void *stat = (void *)mm;
 	s64 pages = 0;
 
-	if (bpf_core_field_size(mm->rss_stat) >= 4 * counter_size)
-		stat += member * counter_size + bpf_core_field_offset(struct percpu_counter, count);
+	if (bpf_core_field_exists(struct mm_struct, rss_stat))
+		stat += bpf_core_field_offset(struct mm_struct, rss_stat) +
+			member * bpf_core_type_size(struct percpu_counter) +
+			bpf_core_field_offset(struct percpu_counter, count);
 	else
-		stat += member * sizeof(s64);
+		stat += bpf_core_field_offset(struct mm_struct___old, rss_stat) +
+			member * sizeof(s64);
 	bpf_probe_read_kernel(&pages, sizeof(pages), stat);
 	return pages < 0 ? 0 : pages;
 }

@@ -159,7 +159,7 @@ struct task_struct {
 	struct thread_info thread_info;
 	unsigned int __state; /* since 5.14, commit 2f064a59a11f; before: state */
 	unsigned int flags;
-	int on_cpu; /* CONFIG_SMP */
+	unsigned int on_cpu; /* CONFIG_SMP */
 	struct sched_entity se;
 	struct sched_info sched_info;
 	struct mm_struct *mm;

@@ -163,8 +163,9 @@ int sampler_read(struct sampler *s)
 
 bool sampler_final(const struct process *p)
 {
+	/* It may have gone after its counts were read in this very tick: they are read once more. */
 	if (p->gone)
-		return true;
+		return p->grace > 0;
 	return p->exited && (!p->live_threads || p->grace >= GRACE_READS);
 }
 
@@ -189,7 +190,7 @@ void sampler_settle(struct sampler *s)
 		}
 		p->last = p->now;
 		p->groups_before = p->groups;
-		if (p->exited)
+		if (p->exited || p->gone)
 			p->grace++;
 	}
 }
