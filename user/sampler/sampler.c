@@ -152,8 +152,10 @@ int sampler_read(struct sampler *s)
 		err = joined(s);
 	if (err)
 		return err;
-	HASH_ITER(hh, s->env.table->by_id, p, next)
+	HASH_ITER(hh, s->env.table->by_id, p, next) {
 		raw_row_clear(&p->now);
+		p->grace += p->gone && p->grace < UINT8_MAX;
+	}
 	s->env.now_ns = clock_monotonic_ns();
 	err = read_all(s);
 	HASH_ITER(hh, s->env.table->by_id, p, next)
@@ -163,7 +165,7 @@ int sampler_read(struct sampler *s)
 
 bool sampler_final(const struct process *p)
 {
-	/* It may have gone after its counts were read in this very tick: they are read once more. */
+	/* It may have gone after its counts were read in this very tick: once more. */
 	if (p->gone)
 		return p->grace > 0;
 	return p->exited && (!p->live_threads || p->grace >= GRACE_READS);
@@ -190,7 +192,7 @@ void sampler_settle(struct sampler *s)
 		}
 		p->last = p->now;
 		p->groups_before = p->groups;
-		if (p->exited || p->gone)
+		if (p->exited && !p->gone)
 			p->grace++;
 	}
 }
