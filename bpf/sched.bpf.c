@@ -37,6 +37,7 @@ static __always_inline struct sched_thread *thread_new(u64 key, struct task_stru
 	t.process = process_id(task);
 	t.voluntary = task->nvcsw;
 	t.involuntary = task->nivcsw;
+	t.runtime_ns = task->se.sum_exec_runtime;
 	t.since_ns = now;
 	t.state = state;
 	t.tid = task->pid;
@@ -57,6 +58,23 @@ static __always_inline void thread_enter(struct sched_thread *t, u32 state, u64 
 	else
 		t->blocked_ns += spent;
 	t->state = state;
+	t->since_ns = now;
+}
+
+/* How long it ran is the kernel's own account, brought up to date before the tracepoint. When its
+ * switch in was not seen, the rest of the time is what it waited. */
+static __always_inline void thread_leave_cpu(struct sched_thread *t, u64 runtime_ns, u64 now)
+{
+	u64 ran = runtime_ns - t->runtime_ns;
+	u64 spent = now - t->since_ns;
+	u64 waited = spent > ran ? spent - ran : 0;
+
+	t->oncpu_ns += ran;
+	if (t->state == SCHED_RUNNABLE)
+		t->runqueue_ns += waited;
+	else if (t->state == SCHED_BLOCKED)
+		t->blocked_ns += waited;
+	t->runtime_ns = runtime_ns;
 	t->since_ns = now;
 }
 
@@ -103,7 +121,8 @@ static __always_inline void switch_out(struct task_struct *prev, bool preempt, u
 		t = thread_new(key, prev, SCHED_ON_CPU, now);
 	if (!t)
 		return;
-	thread_enter(t, preempt || !state ? SCHED_RUNNABLE : SCHED_BLOCKED, now);
+	thread_leave_cpu(t, prev->se.sum_exec_runtime, now);
+	t->state = preempt || !state ? SCHED_RUNNABLE : SCHED_BLOCKED;
 	t->voluntary = prev->nvcsw;
 	t->involuntary = prev->nivcsw;
 	if (!preempt && state & TASK_DEAD)
