@@ -9,6 +9,8 @@
 set -uf
 
 LIMIT=90 # seconds for one step of a case, under emulation
+# Short, so that maps are read while they are written: reading them has lost events before.
+interval=200ms
 cgroup=/sys/fs/cgroup/workload
 
 fact_preempt() {
@@ -130,7 +132,8 @@ log() {
 
 run_case() {
 	workload=${rest%% : *}
-	options="--rung $(echo "$rung" | sed 's/,/ --rung /g') -i 200ms --format jsonl -o stream"
+	options="--rung $(echo "$rung" | sed 's/,/ --rung /g')"
+	options="$options -i $interval --format jsonl -o stream"
 	rm -f stream work report err err.work
 	status=127
 	case $how in

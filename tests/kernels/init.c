@@ -85,7 +85,7 @@ static int open_result_line(void)
 	return fd;
 }
 
-/* Ends with a script that wants no more from us, in a session of its own. */
+/* Becomes the script, detached from the console of this process. */
 static void run_script(int line)
 {
 	char *const argv[] = { "sh", SCRIPT, NULL };

@@ -143,7 +143,8 @@ run_all() {
 		for mode in $(series_field "$series" 2 | tr , ' '); do
 			contains "$mode" "${only_modes[@]}" || continue
 			if [[ ! $dir ]]; then
-				skip_series "$series" "$mode" "$(tail -n 1 "$OUT/reason")"
+				skip_series "$series" "$mode" \
+					"$(sed -n '$s/^fetch.sh: //p' "$OUT/reason")"
 				continue
 			fi
 			while [[ $(jobs -rp | wc -l) -ge $guests ]]; do
@@ -169,6 +170,9 @@ while [[ $# -gt 0 ]]; do
 	shift
 done
 [[ $guests == [12] ]] || usage
+if [[ $write_docs && ${#only_series[@]}${#only_modes[@]}$pattern != '00*' ]]; then
+	die "--write-docs wants the whole matrix"
+fi
 need qemu-system-x86_64 busybox cpio flock
 mkdir -p "$OUT" "$RESULTS"
 build

@@ -57,6 +57,8 @@ function end_line() {
 	detail[name, rung] = $7
 }
 END {
+	if (!columns)
+		rungs[++columns] = "every rung"
 	width[0] = 6
 	for (i = 1; i <= rows; i++) {
 		if (length(names[i]) > width[0])
