@@ -228,13 +228,13 @@ static __always_inline int handle_install(void)
  * and not yet filled makes it fail with EBUSY. */
 static __always_inline int handle_dup2(struct files_struct *files, u32 fd)
 {
-	struct file **slots = BPF_CORE_READ(files, fdt, fd);
 	struct task_struct *task;
-	struct file *there = NULL;
+	struct file **slots, *there = NULL;
 	u64 id = watched_user_process(&task);
 
 	if (!id)
 		return 0;
+	slots = BPF_CORE_READ(files, fdt, fd);
 	bpf_probe_read_kernel(&there, sizeof(there), slots + fd);
 	if (there || fd_open_at(task, fd) == 0)
 		fd_opened(id, task, 1);

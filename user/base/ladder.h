@@ -28,6 +28,9 @@ struct rung {
 
 enum ladder_bpf { LADDER_BPF_AUTO, LADDER_BPF_OFF, LADDER_BPF_REQUIRE };
 
+/* For a rung that needs nothing opened, as /proc. */
+int rung_open_nothing(void *self, char *reason);
+
 struct ladder_wish {
 	enum ladder_bpf bpf;
 	const char *forced; /* rung name, or NULL */

@@ -143,6 +143,17 @@ int proc_read_stat(int pid_fd, struct proc_stat *ret)
 	return len < 0 ? (int)len : proc_stat_parse(text, (size_t)len, ret);
 }
 
+int proc_stat_of(int proc_fd, pid_t pid, struct proc_stat *ret)
+{
+	int fd, err = proc_open(proc_fd, pid, &fd);
+
+	if (err)
+		return err;
+	err = proc_read_stat(fd, ret);
+	close(fd);
+	return err;
+}
+
 int proc_read_rss_bytes(int pid_fd, uint64_t *ret)
 {
 	char text[FILE_BYTES];

@@ -13,12 +13,14 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#define PROC_FLAG_KTHREAD 0x00200000 /* PF_KTHREAD, include/linux/sched.h */
+
 struct proc_stat {
 	int32_t pid;
 	char comm[16]; /* bytes as they are, NUL-terminated */
 	char state;
 	int32_t ppid;
-	uint32_t flags; /* PF_KTHREAD is 0x00200000 */
+	uint32_t flags; /* PF_* of the kernel */
 	uint64_t utime_ticks;
 	uint64_t stime_ticks;
 	uint32_t threads;
@@ -40,6 +42,8 @@ struct proc_fds {
 int proc_open(int proc_fd, pid_t pid, int *ret_fd);
 int proc_stat_parse(const char *text, size_t len, struct proc_stat *ret);
 int proc_read_stat(int pid_fd, struct proc_stat *ret);
+/* The same for one that is not kept open. */
+int proc_stat_of(int proc_fd, pid_t pid, struct proc_stat *ret);
 /* The process that a task belongs to, from status: /proc/TID opens for threads as well, though it
  * is not listed. */
 int proc_status_tgid_parse(const char *text, size_t len, pid_t *ret);

@@ -49,24 +49,34 @@ bool monitor_targets_ended(const struct ktally_monitor *m)
 
 /* ---- groups: members into targets ---- */
 
-static void add_members(struct ktally_monitor *m, size_t index)
+static void add_member(struct ktally_monitor *m, size_t index, const struct process *p)
 {
 	const struct target *target = &m->targets.list[index];
 	struct target_state *state = &m->states[index];
-	struct process *p, *next;
+	struct group_member member = { &p->now, &p->last, &p->first, p->born || p->initial,
+				       !process_ended(p) && target_has(target, p) };
+
+	group_add(&state->group, &member);
+	if (p->id == target->root_id)
+		memcpy(state->comm, p->comm, sizeof(state->comm));
+}
+
+static void add_members(struct ktally_monitor *m, size_t index)
+{
+	const struct target *target = &m->targets.list[index];
 	bool persists = target->kind != TARGET_PID && target->kind != TARGET_COMMAND;
+	struct process *p, *next;
 
-	group_begin(&state->group, m->sampler.provided, persists);
-	HASH_ITER(hh, m->targets.table.by_id, p, next) {
-		struct group_member member = { &p->now, &p->last, &p->first, p->born || p->initial,
-					       !process_ended(p) && target_has(target, p) };
-
-		if (!target_had(target, p))
-			continue;
-		group_add(&state->group, &member);
-		if (p->id == target->root_id)
-			memcpy(state->comm, p->comm, sizeof(state->comm));
+	group_begin(&m->states[index].group, m->sampler.provided, persists);
+	if (target->group == TARGET_NO_GROUP) {
+		p = process_find(&m->targets.table, target->root_id);
+		if (p)
+			add_member(m, index, p);
+		return;
 	}
+	HASH_ITER(hh, m->targets.table.by_id, p, next)
+		if (target_had(target, p))
+			add_member(m, index, p);
 }
 
 /* ---- snapshots ---- */

@@ -278,13 +278,6 @@ static int confirm(void *self)
 	return 0;
 }
 
-static int open_proc(void *self, char *reason)
-{
-	(void)self;
-	(void)reason;
-	return 0;
-}
-
 static int read_proc(void *self)
 {
 	(void)self;
@@ -337,7 +330,7 @@ static const struct rung rungs[] = {
 		  "SCM_RIGHTS, "
 		  "io_uring, CLONE_PIDFD, ioctls that return descriptors, nor close-on-exec." },
 	{ .name = "/proc",
-	  .open = open_proc,
+	  .open = rung_open_nothing,
 	  .read = read_proc,
 	  .sees = "The level only, no opens and closes." },
 };

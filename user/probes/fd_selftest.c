@@ -155,14 +155,10 @@ struct trial {
 static int trial_identify(struct trial *t, int proc_fd)
 {
 	struct proc_stat st;
-	int err, fd;
+	int err = proc_stat_of(proc_fd, t->pid, &st);
 
-	err = proc_open(proc_fd, t->pid, &fd);
-	if (err)
-		return err;
-	err = proc_read_stat(fd, &st);
-	close(fd);
-	t->id = PROCESS_ID(st.pid, st.start_ticks);
+	if (!err)
+		t->id = PROCESS_ID(st.pid, st.start_ticks);
 	return err;
 }
 

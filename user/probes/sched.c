@@ -194,13 +194,6 @@ static int confirm(void *self)
 	return 0;
 }
 
-static int open_proc(void *self, char *reason)
-{
-	(void)self;
-	(void)reason;
-	return 0;
-}
-
 /* These clocks run from the process's start; what a joiner had used before is not its target's. */
 static void set_clock(struct process *p, enum raw_id id, uint64_t ns)
 {
@@ -259,7 +252,7 @@ static const struct rung rungs[] = {
 	{ .name = "tp_btf", .bpf = true, .exact = true, .open = open_tp_btf, .read = read_tp_btf,
 	  .provides = SWITCHES | RAW_BIT(ONCPU_NS) | RAW_BIT(RUNQUEUE_NS) | RAW_BIT(BLOCKED_NS),
 	  .sees = "Every switch, wakeup and last switch of every watched thread." },
-	{ .name = "/proc", .open = open_proc, .read = read_proc,
+	{ .name = "/proc", .open = rung_open_nothing, .read = read_proc,
 	  .provides = SWITCHES | RAW_BIT(ONCPU_NS) | RAW_BIT(RUNQUEUE_NS),
 	  .sees = "Live threads only: what ended threads counted is lost; no blocked time." },
 };

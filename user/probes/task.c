@@ -264,13 +264,6 @@ static int read_iter(void *self)
 
 /* ---- rung /proc ---- */
 
-static int open_proc(void *self, char *reason)
-{
-	(void)self;
-	(void)reason;
-	return 0;
-}
-
 static void read_fds(struct process *p, int fd)
 {
 	struct proc_fds fds;
@@ -350,7 +343,7 @@ static const struct rung rungs[] = {
 	  .sees = "One pass over all tasks in the kernel: its own accounts, ended threads "
 		  "included." },
 	{ .name = "/proc",
-	  .open = open_proc,
+	  .open = rung_open_nothing,
 	  .read = read_proc,
 	  .provides = LEVELS,
 	  .exact = true,

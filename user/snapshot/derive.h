@@ -18,7 +18,6 @@ struct group {
 	struct raw_row total; /* this tick */
 	struct raw_row prev;  /* the tick before; unknown before the first */
 	uint32_t processes;   /* alive */
-	bool started;
 };
 
 void group_init(struct group *g);

@@ -14,7 +14,6 @@
 #include "targets/targets.h"
 
 #define ERROR_LEN  256
-#define PF_KTHREAD 0x00200000
 
 static int fail(char *error, int err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
@@ -76,7 +75,8 @@ static int add_root(struct targets *t, struct target *target, const struct proc_
 	return 0;
 }
 
-static int stat_of(const struct targets *t, int pid, struct proc_stat *ret, pid_t *ret_tgid)
+/* /proc answers for a thread as well; ret_tgid tells. */
+static int stat_of_task(const struct targets *t, int pid, struct proc_stat *ret, pid_t *ret_tgid)
 {
 	int err, fd;
 
@@ -97,7 +97,7 @@ int targets_add_pid(struct targets *t, int pid, bool follow, char *error)
 	pid_t tgid = 0;
 	int err;
 
-	err = pid > 0 ? stat_of(t, pid, &st, &tgid) : -ESRCH;
+	err = pid > 0 ? stat_of_task(t, pid, &st, &tgid) : -ESRCH;
 	if (err == -ESRCH)
 		return fail(error, err, "no process has PID %d; see `ps -e`", pid);
 	if (err)
@@ -105,7 +105,7 @@ int targets_add_pid(struct targets *t, int pid, bool follow, char *error)
 	if (tgid != pid)
 		return fail(error, -ESRCH, "%d is a thread of process %d; watch that with -p %d",
 			    pid, tgid, tgid);
-	if (st.flags & PF_KTHREAD)
+	if (st.flags & PROC_FLAG_KTHREAD)
 		return fail(error, -EPERM,
 			    "%d (%s) is a kernel thread, which has no descriptors and no memory; "
 			    "choose a process",
@@ -126,7 +126,6 @@ int targets_add_command(struct targets *t, char *const *argv, bool follow, char 
 {
 	struct target *target = NULL;
 	struct proc_stat st;
-	pid_t tgid = 0;
 	size_t i;
 	int err;
 
@@ -147,7 +146,7 @@ int targets_add_command(struct targets *t, char *const *argv, bool follow, char 
 		return fail(error, err, "cannot start the command: %s", strerror(-err));
 	target->kind = TARGET_COMMAND;
 	target->follow = follow;
-	err = stat_of(t, command_pid(target->command), &st, &tgid);
+	err = proc_stat_of(t->proc_fd, command_pid(target->command), &st);
 	if (!err)
 		err = add_root(t, target, &st);
 	if (err) {

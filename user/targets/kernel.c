@@ -29,11 +29,6 @@ struct targets_kernel {
 	struct bpf_reader reader;
 };
 
-static uint64_t bit(const struct target *target)
-{
-	return target->group == TARGET_NO_GROUP ? 0 : 1ULL << target->group;
-}
-
 /* Fork is followed always: it clears the byte of a reused PID; rename keeps names up to date. */
 static void choose_programs(const struct targets *t, const char **programs)
 {
@@ -59,21 +54,21 @@ static void configure(const struct targets *t, struct targets_bpf__rodata *ro)
 		const struct target *target = &t->list[i];
 
 		if (target->follow)
-			ro->tree_groups |= bit(target);
+			ro->tree_groups |= target_bit(target);
 		if (target->kind == TARGET_ALL)
-			ro->all_group |= bit(target);
+			ro->all_group |= target_bit(target);
 		if (target->kind == TARGET_COMMAND) {
 			ro->gate_tgid = target->pid;
-			ro->gate_group = bit(target);
+			ro->gate_group = target_bit(target);
 		}
 		if (target->kind == TARGET_CGROUP) {
 			ro->cgroups[ro->cgroup_cnt].id = target->cgroup.id;
-			ro->cgroups[ro->cgroup_cnt++].group = bit(target);
-			ro->cgroup_groups |= bit(target);
+			ro->cgroups[ro->cgroup_cnt++].group = target_bit(target);
+			ro->cgroup_groups |= target_bit(target);
 		}
 		if (target->kind == TARGET_COMM) {
-			glob_add((struct comm_globs *)&ro->globs, target->glob, bit(target));
-			ro->comm_groups |= bit(target);
+			glob_add((struct comm_globs *)&ro->globs, target->glob, target_bit(target));
+			ro->comm_groups |= target_bit(target);
 		}
 	}
 }

@@ -10,35 +10,24 @@
 #include "bpf/targets.h"
 #include "targets/glob.h"
 
-#define PF_KTHREAD 0x00200000
-
 struct scan {
 	struct targets *t;
 	struct comm_globs globs;
 	uint64_t all; /* group bit of an `all` target, or 0 */
-	bool trees;
+	uint64_t trees; /* group bits of trees: what children inherit */
 	bool changed; /* this pass has found somebody */
 	uint64_t add_groups; /* for a cgroup's walk */
 };
 
-static uint64_t bit(const struct target *target)
-{
-	return target->group == TARGET_NO_GROUP ? 0 : 1ULL << target->group;
-}
-
 /* Groups that a child of this PID inherits: of trees only. */
-static uint64_t tree_groups_of_pid(const struct targets *t, int32_t pid)
+static uint64_t tree_groups_of_pid(const struct scan *s, int32_t pid)
 {
-	uint64_t trees = 0, groups = 0;
 	struct process *p, *next;
-	size_t i;
+	uint64_t groups = 0;
 
-	for (i = 0; i < t->cnt; i++)
-		if (t->list[i].kind == TARGET_PID || t->list[i].kind == TARGET_COMMAND)
-			trees |= bit(&t->list[i]);
-	HASH_ITER(hh, t->table.by_id, p, next)
+	HASH_ITER(hh, s->t->table.by_id, p, next)
 		if (p->pid == pid && !process_ended(p))
-			groups |= p->groups & trees;
+			groups |= p->groups & s->trees;
 	return groups;
 }
 
@@ -61,31 +50,19 @@ static int join(struct scan *s, const struct proc_stat *st, uint64_t groups)
 	return 0;
 }
 
-static int stat_of(const struct targets *t, pid_t pid, struct proc_stat *ret)
-{
-	int err, fd;
-
-	err = proc_open(t->proc_fd, pid, &fd);
-	if (err)
-		return err;
-	err = proc_read_stat(fd, ret);
-	close(fd);
-	return err;
-}
-
 static int visit(void *ctx, pid_t pid)
 {
 	struct scan *s = ctx;
 	struct proc_stat st;
 	uint64_t groups;
 
-	if (stat_of(s->t, pid, &st) || st.flags & PF_KTHREAD)
+	if (proc_stat_of(s->t->proc_fd, pid, &st) || st.flags & PROC_FLAG_KTHREAD)
 		return 0; /* it has gone meanwhile */
 	groups = s->all | s->add_groups;
 	if (!s->add_groups)
 		groups |= glob_groups(&s->globs, st.comm);
 	if (s->trees)
-		groups |= tree_groups_of_pid(s->t, st.ppid);
+		groups |= tree_groups_of_pid(s, st.ppid);
 	return join(s, &st, groups);
 }
 
@@ -98,7 +75,7 @@ static int scan_cgroups(struct scan *s)
 	for (i = 0; i < s->t->cnt && !err; i++) {
 		if (s->t->list[i].kind != TARGET_CGROUP)
 			continue;
-		walk.add_groups = bit(&s->t->list[i]);
+		walk.add_groups = target_bit(&s->t->list[i]);
 		err = cgroup_for_each_pid(&s->t->list[i].cgroup, visit, &walk);
 		if (err == -ENOENT || err == -ENODEV)
 			err = 0; /* the cgroup was removed: it is empty */
@@ -115,10 +92,11 @@ static int scan_setup(struct scan *s)
 		const struct target *target = &s->t->list[i];
 
 		if (target->kind == TARGET_ALL)
-			s->all |= bit(target);
+			s->all |= target_bit(target);
 		if (target->kind == TARGET_COMM)
-			glob_add(&s->globs, target->glob, bit(target));
-		s->trees |= target->follow;
+			glob_add(&s->globs, target->glob, target_bit(target));
+		if (target->follow)
+			s->trees |= target_bit(target);
 		walk |= target->kind == TARGET_ALL || target->kind == TARGET_COMM || target->follow;
 	}
 	return walk;

@@ -42,18 +42,23 @@ void targets_fini(struct targets *t)
 	targets_init(t, t->proc_fd);
 }
 
+uint64_t target_bit(const struct target *target)
+{
+	return target->group == TARGET_NO_GROUP ? 0 : 1ULL << target->group;
+}
+
 bool target_has(const struct target *target, const struct process *p)
 {
 	if (target->group == TARGET_NO_GROUP)
 		return p->id == target->root_id;
-	return p->groups & (1ULL << target->group);
+	return p->groups & target_bit(target);
 }
 
 bool target_had(const struct target *target, const struct process *p)
 {
 	if (target->group == TARGET_NO_GROUP)
 		return p->id == target->root_id;
-	return (p->groups | p->groups_before) & (1ULL << target->group);
+	return (p->groups | p->groups_before) & target_bit(target);
 }
 
 bool process_left(const struct process *p)
@@ -96,13 +101,6 @@ static int look(struct targets *t)
 	return targets_kernel_refresh(t);
 }
 
-static int open_proc(void *self, char *reason)
-{
-	(void)self;
-	(void)reason;
-	return 0;
-}
-
 static int open_kernel(void *self, char *reason)
 {
 	return targets_kernel_open(self, reason);
@@ -116,7 +114,7 @@ static int read_proc(void *self)
 
 	/* Whoever was not there at the first look was born since: at most one interval ago. */
 	HASH_ITER(hh, t->table.by_id, p, next)
-		p->born |= t->scans && !p->initial;
+		p->born |= !p->initial;
 	return err;
 }
 
@@ -134,7 +132,7 @@ const struct rung targets_rungs[] = {
 	  .sees = "Membership is decided in the kernel at fork, exec, rename, cgroup change and "
 		  "exit." },
 	{ .name = "/proc",
-	  .open = open_proc,
+	  .open = rung_open_nothing,
 	  .read = read_proc,
 	  .sees = "Looks once per tick; processes that live between two ticks are missed." },
 };
@@ -157,14 +155,26 @@ int targets_open(struct targets *t, const struct ladder_wish *wish)
 		p->told = p->initial;
 		p->held = !ran_before(t, p);
 	}
-	t->scans = 1;
 	return err;
+}
+
+static bool has_live_member(const struct targets *t, const struct target *target)
+{
+	struct process *p, *next;
+
+	if (target->group == TARGET_NO_GROUP) {
+		p = process_find(&t->table, target->root_id);
+		return p && !process_ended(p);
+	}
+	HASH_ITER(hh, t->table.by_id, p, next)
+		if (target_has(target, p) && !process_ended(p))
+			return true;
+	return false;
 }
 
 static void target_check(struct targets *t, struct target *target)
 {
-	struct process *p, *next;
-	bool alive = false;
+	bool alive;
 
 	if (target->kind == TARGET_CGROUP)
 		alive = !faccessat(target->cgroup.fd, "cgroup.procs", F_OK, 0);
@@ -172,9 +182,8 @@ static void target_check(struct targets *t, struct target *target)
 		alive = true;
 	else if (target->command && !command_reap(target->command, &target->exit_status))
 		alive = true;
-	if (!alive && target->kind != TARGET_CGROUP)
-		HASH_ITER(hh, t->table.by_id, p, next)
-			alive |= target_has(target, p) && !process_ended(p);
+	else
+		alive = has_live_member(t, target);
 	target->ended = !alive;
 	if (target->command)
 		target->exit_known = command_reap(target->command, &target->exit_status);

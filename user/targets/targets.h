@@ -45,7 +45,6 @@ struct targets {
 	uint32_t max_processes;	  /* 0: sized from the request */
 	int proc_fd;		  /* borrowed */
 	struct targets_kernel *kernel; /* rung tp_btf */
-	uint64_t scans;
 };
 
 void targets_init(struct targets *t, int proc_fd);
@@ -67,6 +66,8 @@ void targets_forget(struct targets *t, struct process *p);
 /* Lets the commands go, after everything is attached. -errno of an execve that failed, with a
  * sentence. */
 int targets_release(struct targets *t, char *error);
+/* The bit of a target that can grow in process->groups; 0 for one process. */
+uint64_t target_bit(const struct target *target);
 /* Is this process a member of this target now? */
 bool target_has(const struct target *target, const struct process *p);
 /* Was it at any time since the last tick? */
