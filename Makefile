@@ -34,7 +34,7 @@ LIBS	  := -lbpf -Wl,--as-needed -ldw -liberty -Wl,--no-as-needed -lelf -lz -lcap
 STATIC_LIBS := -lbpf -ldw -liberty -lelf -lz -llzma -lbz2 -lcap -lyaml -ljansson -lm -pthread
 # libcurl is opened at run time, which a static program cannot: what needs it is taken from the archive
 # only where -u asks for it.
-CURL	  := $(shell $(PKG_CONFIG) --exists libcurl && echo yes)
+CURL	  := $(shell $(PKG_CONFIG) --exists libcurl 2>/dev/null && echo yes)
 CURL_PULL := $(if $(CURL),-Wl$(comma)-u$(comma)action_alertmanager)
 
 # Instruments are found, not listed: bpf/NAME.bpf.c with user/probes/NAME.c.

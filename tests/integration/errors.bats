@@ -144,3 +144,8 @@ teardown_file() {
 	assert_success
 	assert_output --regexp '^ktally [0-9]+\.[0-9]+\.[0-9]+'
 }
+
+@test "errors: more processes than there is room for names the option" {
+	require_root
+	assert_error 1 "--max-processes" "$KTALLY" -a --max-processes 2 -n 1
+}

@@ -189,3 +189,19 @@ load helpers
 	# What happens to the other table is told apart: it says nothing about the process's level.
 	assert_equal "$(q 'last_snapshot | [.fd_opens, .fd_other_table, .fd_unattributed] | tojson')" '[2,3,0]'
 }
+
+@test "targets: a signal to both leaves the command's status, every time" {
+	require_root
+	local i
+	for i in 1 2 3 4 5 6 7 8; do
+		setsid "$KTALLY" -i 500ms -o records.$i -- sleep 60 3>&- &
+		local pid=$!
+		started+=("$pid")
+		wait_for "the command" grep -q '"type":"event","timestamp".*process_exec' records.$i
+		kill -TERM -- "-$pid"
+		local got=0
+		wait "$pid" || got=$?
+		assert_equal "run $i: $got" "run $i: 143"
+		assert_equal "$(jq -r 'select(.type == "trailer").target_exit' records.$i)" 143
+	done
+}

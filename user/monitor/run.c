@@ -15,9 +15,11 @@
 #include "monitor/caps.h"
 #include "monitor/internal.h"
 #include "monitor/opts.h"
+#include "targets/command.h"
 
 /* A last snapshot of less than this share of an interval would say nothing. */
 #define LAST_TICK_SHARE 10
+#define STOP_GRACE_MS	100 /* as short as the shortest interval: stop returns within one */
 
 static void end(struct ktally_monitor *m, enum ktally_end_reason reason)
 {
@@ -41,14 +43,29 @@ static void tick(struct ktally_monitor *m, bool last)
 	}
 }
 
+/* Ctrl-C reaches a command too: that it is ending is no reason to say that its status is unknown.
+ */
+static void await_commands(struct ktally_monitor *m)
+{
+	size_t i;
+
+	for (i = 0; i < m->targets.cnt; i++)
+		if (m->targets.list[i].command)
+			command_await(m->targets.list[i].command, STOP_GRACE_MS);
+	targets_refresh(&m->targets);
+}
+
 /* What was measured since the last tick is not lost. */
 static void end_with_tick(struct ktally_monitor *m, enum ktally_end_reason reason)
 {
-	uint64_t since = clock_monotonic_ns() - m->last_tick_ns;
+	uint64_t since;
 
 	if (m->ended)
 		return;
-	if (reason == KTALLY_END_TARGETS || since >= m->interval_ns / LAST_TICK_SHARE)
+	if (reason == KTALLY_END_STOPPED)
+		await_commands(m);
+	since = clock_monotonic_ns() - m->last_tick_ns;
+	if (monitor_targets_ended(m) || since >= m->interval_ns / LAST_TICK_SHARE)
 		tick(m, true);
 	end(m, reason);
 }
@@ -170,6 +187,9 @@ static int open_ladders(struct ktally_monitor *m)
 	err = targets_open(&m->targets, &wish);
 	if (err == -ENOTSUP)
 		return bpf_missing(m, failed, &m->targets.ladder);
+	if (err == -E2BIG)
+		return monitor_fail(m, err, "the targets have more than %u processes; make room "
+				    "with --max-processes", m->targets.shared.capacity);
 	if (!err)
 		err = sampler_open(&m->sampler, m->bpf, &failed);
 	for (i = 0; err == -ENOTSUP && i < m->sampler.cnt; i++)

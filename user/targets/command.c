@@ -4,11 +4,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -120,6 +122,19 @@ char *const *command_argv(const struct command *c)
 pid_t command_pid(const struct command *c)
 {
 	return c->pid;
+}
+
+void command_await(const struct command *c, int timeout_ms)
+{
+	struct pollfd end = { .events = POLLIN };
+
+	if (c->reaped || !c->released)
+		return;
+	end.fd = (int)syscall(SYS_pidfd_open, c->pid, 0);
+	if (end.fd < 0)
+		return;
+	poll(&end, 1, timeout_ms);
+	close(end.fd);
 }
 
 bool command_released(const struct command *c)
