@@ -136,9 +136,10 @@ release_and_wait() {
 
 # ---- waiting ----
 
-# DESCRIPTION COMMAND...: until the command succeeds.
+# DESCRIPTION COMMAND...: until the command succeeds. SECONDS steps at whole seconds: one more, so that
+# PATIENCE is the least it waits.
 wait_for() {
-	local what=$1 deadline=$((SECONDS + PATIENCE))
+	local what=$1 deadline=$((SECONDS + PATIENCE + 1))
 	shift
 	until "$@" 2>/dev/null; do
 		((SECONDS < deadline)) || fail "waited $PATIENCE s for $what"

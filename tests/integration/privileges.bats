@@ -165,7 +165,7 @@ leaves_nothing() {
 	refute nothing_left
 	kill -s "$1" "$KTALLY_PID"
 	wait_for "the end of ktally" ended "$KTALLY_PID"
-	PATIENCE=1 wait_for "the kernel to drop: $(tr '\n' ' ' <objects)" nothing_left
+	wait_for "the kernel to drop: $(tr '\n' ' ' <objects)" nothing_left
 	assert_equal "$(pinned)" "$(cat pinned.before)"
 }
 
