@@ -8,6 +8,7 @@
 
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "cli/heap.h"
 
 struct verdict_row {
 	int status;
@@ -92,7 +93,9 @@ static int check(bool json, bool verbose)
 	struct ktally_check *c;
 	int err, status = EXIT_RUN;
 
+	cli_heap_prepare();
 	err = ktally_check__run(&opts, &c);
+	cli_heap_settle();
 	if (err) {
 		cli_error("the check failed: %s; is /proc mounted?", strerror(-err));
 		return status;

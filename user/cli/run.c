@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cli/commands.h"
+#include "cli/heap.h"
 #include "cli/options.h"
 
 struct run {
@@ -272,7 +273,10 @@ static int run_monitor(struct run *r)
 		cli_error("cannot take signals: %s", strerror(-err));
 		return EXIT_RUN;
 	}
+	if (!r->options.no_bpf)
+		cli_heap_prepare();
 	err = ktally_monitor__begin(r->monitor);
+	cli_heap_settle();
 	if (!err) {
 		drop_privileges(r);
 		err = loop(r);
