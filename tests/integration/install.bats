@@ -5,8 +5,14 @@
 
 load helpers
 
+# Nobody installs a build with sanitizers: what links against it would need their runtime, too.
+require_plain_build() {
+	[[ -z ${SAN:-} ]] || skip "built with sanitizers"
+}
+
 # Installs into ./root and points pkg-config there.
 install_here() {
+	require_plain_build
 	make -C "$ROOT" --no-print-directory -s O="$build" DESTDIR="$PWD/root" PREFIX=/usr install \
 		>make.out 2>&1 3>&- || fail "make install: $(cat make.out)"
 	export PKG_CONFIG_PATH=$PWD/root/usr/lib/pkgconfig
@@ -105,6 +111,7 @@ version() {
 }
 
 @test "install: the static program needs nothing and runs" {
+	require_plain_build
 	local static=$build/ktally-static
 	[[ -x $static ]] || fail "$static is not there: run make static"
 	assert_regex "$(readelf -d "$static")" 'no dynamic section'
