@@ -185,7 +185,7 @@ bench: all tests
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include \
-		$(DESTDIR)$(PREFIX)/share/ktally $(DESTDIR)$(PREFIX)/share/doc/ktally
+		$(DESTDIR)$(PREFIX)/share/ktally/rules $(DESTDIR)$(PREFIX)/share/doc/ktally
 	install -m 755 $(O)/ktally $(DESTDIR)$(PREFIX)/bin/ktally
 	install -m 644 $(O)/libktally.a $(DESTDIR)$(PREFIX)/lib/
 	install -m 755 $(O)/$(SONAME) $(DESTDIR)$(PREFIX)/lib/
@@ -194,6 +194,7 @@ install: all
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@LIBS@|$(CURL_LIBS) $(LIBS)|' \
 		user/ktally.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/ktally.pc
 	install -m 644 docs/schema/ktally.v1.json $(DESTDIR)$(PREFIX)/share/ktally/
+	install -m 644 docs/rules/*.yaml $(DESTDIR)$(PREFIX)/share/ktally/rules/
 	install -m 644 README.md LICENSE* $(DESTDIR)$(PREFIX)/share/doc/ktally/
 
 uninstall:

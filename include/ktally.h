@@ -142,6 +142,14 @@ KTALLY_API int ktally_monitor__add_target(struct ktally_monitor *m,
 KTALLY_API int ktally_monitor__add_rule(struct ktally_monitor *m, const char *text);
 /* A rule file in Prometheus rule-file syntax. -EINVAL with file, line and column in last_error. */
 KTALLY_API int ktally_monitor__add_rules_file(struct ktally_monitor *m, const char *path);
+/* The *.yaml and *.yml of a folder, in the order of their names. A folder that is not there is as
+ * good as an empty one: a reload looks again. */
+KTALLY_API int ktally_monitor__add_rules_dir(struct ktally_monitor *m, const char *path);
+/* Reads all rules anew, from any thread. They are in force from the next snapshot on: alerts whose
+ * name and expression stayed keep their state, those of rules that went resolve. On failure,
+ * -EINVAL or why a file cannot be read, the old rules stay. Either way an event says so in the
+ * stream. */
+KTALLY_API int ktally_monitor__reload_rules(struct ktally_monitor *m);
 
 /* Called once per target and tick. Report values with ktally_metrics__set; return 0, or -errno to
  * have the failure reported and the snapshot go on without this callback's values. */

@@ -52,7 +52,8 @@ version() {
 	install_here
 	local file
 	for file in bin/ktally lib/libktally.a lib/libktally.so lib/pkgconfig/ktally.pc \
-		include/ktally.h share/ktally/ktally.v1.json share/doc/ktally/README.md; do
+		include/ktally.h share/ktally/ktally.v1.json share/ktally/rules/default.yaml \
+		share/ktally/rules/recommended.yaml share/doc/ktally/README.md; do
 		[[ -e root/usr/$file ]] || fail "$file is missing"
 	done
 	assert_equal "$(root/usr/bin/ktally --version)" "$("$KTALLY" --version)"

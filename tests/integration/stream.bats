@@ -34,10 +34,10 @@ load helpers
 	assert_equal "$(q '[header.instruments[].refused[].reason | select(. == null or . == "")] | length')" 0
 }
 
-@test "stream: SIGINT, SIGTERM and SIGHUP end it with a trailer" {
+@test "stream: SIGINT and SIGTERM end it with a trailer" {
 	require_root
 	local signal
-	for signal in INT TERM HUP; do
+	for signal in INT TERM; do
 		start_ktally -p $$
 		stop_ktally "$signal"
 		assert_equal "$signal: $status $(q 'trailer.reason')" "$signal: 0 stopped"

@@ -38,6 +38,8 @@ static const struct option_row rows[] = {
 	  "also one snapshot per member process, and its start and exit" },
 	{ 0, "rules", VALUE_LIST, AT(rules), "FILE", "alert rules, Prometheus rule-file syntax" },
 	{ 0, "alert", VALUE_LIST, AT(alerts), "RULE", "alert rule 'NAME: EXPR [for DUR]'" },
+	{ 0, "no-rules-dir", VALUE_FLAG, AT(no_rules_dir), NULL,
+	  "without the rule files of " RULES_DIR " ($" RULES_DIR_VARIABLE ")" },
 	{ 0, "no-default-rules", VALUE_FLAG, AT(no_default_rules), NULL,
 	  "without high_cpu, high_memory, file_handle_leak" },
 	{ 0, "fail-on-alert", VALUE_FLAG, AT(fail_on_alert), NULL,

@@ -7,6 +7,11 @@
 
 #define RUN_LIST_MAX 256
 
+/* Rules of the host: *.yaml there, when it is there. The variable puts another folder in its
+ * place. */
+#define RULES_DIR	   "/etc/ktally/rules.d"
+#define RULES_DIR_VARIABLE "KTALLY_RULES_DIR"
+
 struct run_list {
 	const char *items[RUN_LIST_MAX];
 	size_t cnt;
@@ -38,6 +43,7 @@ struct run_options {
 	bool no_bpf;
 	bool require_bpf;
 	bool no_default_rules;
+	bool no_rules_dir;
 	bool fail_on_alert;
 	bool quiet;
 	bool verbose;

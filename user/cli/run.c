@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* `ktally run`: options into a monitor, signals into its end, its end into an exit status. */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -18,6 +19,7 @@ struct run {
 	struct run_options options;
 	struct ktally_monitor *monitor;
 	int signal_fd;
+	bool had_terminal;
 };
 
 static void on_log(void *ctx, enum ktally_log_level level, const char *message)
@@ -131,6 +133,20 @@ static int add_each(struct run *r, const struct run_list *list,
 	return 0;
 }
 
+/* The host's rules, then those of the command line, which so replace the built-in ones of the same
+ * name too. */
+static int add_rules(struct run *r)
+{
+	const struct run_options *o = &r->options;
+	const char *dir = getenv(RULES_DIR_VARIABLE);
+	struct run_list dirs = { .items = { dir ? dir : RULES_DIR }, .cnt = !o->no_rules_dir };
+	int err = add_each(r, &dirs, ktally_monitor__add_rules_dir);
+
+	if (!err)
+		err = add_each(r, &o->rules, ktally_monitor__add_rules_file);
+	return err ? err : add_each(r, &o->alerts, ktally_monitor__add_rule);
+}
+
 static int add_links(struct run *r)
 {
 	const struct run_options *o = &r->options;
@@ -191,9 +207,7 @@ static int open_monitor(struct run *r)
 	}
 	err = add_each(r, &o->rungs, ktally_monitor__force_rung);
 	if (!err)
-		err = add_each(r, &o->rules, ktally_monitor__add_rules_file);
-	if (!err)
-		err = add_each(r, &o->alerts, ktally_monitor__add_rule);
+		err = add_rules(r);
 	if (!err)
 		err = add_links(r);
 	if (!err)
@@ -201,7 +215,16 @@ static int open_monitor(struct run *r)
 	return err ? err : add_targets(r);
 }
 
-/* ---- the loop ---- */
+/* ---- signals ---- */
+
+static bool terminal_opens(void)
+{
+	int fd = open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
 
 static int block_signals(struct run *r)
 {
@@ -213,9 +236,38 @@ static int block_signals(struct run *r)
 	sigaddset(&set, SIGHUP);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	r->had_terminal = terminal_opens();
 	r->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	return r->signal_fd < 0 ? -errno : 0;
 }
+
+/* What a service is told when its files have changed. The log callback has said what went wrong. */
+static void reload(struct run *r)
+{
+	(void)ktally_monitor__reload_rules(r->monitor);
+}
+
+/* Does this signal end the run? SIGHUP does only when it means what it says: the terminal has hung
+ * up. */
+static bool ends_run(struct run *r, int signal)
+{
+	if (signal != SIGHUP || (r->had_terminal && !terminal_opens()))
+		return true;
+	reload(r);
+	return false;
+}
+
+static bool take_signals(struct run *r)
+{
+	struct signalfd_siginfo info;
+	bool ends = false;
+
+	while (!ends && read(r->signal_fd, &info, sizeof(info)) == sizeof(info))
+		ends = ends_run(r, (int)info.ssi_signo);
+	return ends;
+}
+
+/* ---- the loop ---- */
 
 static int loop(struct run *r)
 {
@@ -226,7 +278,7 @@ static int loop(struct run *r)
 	while (!done) {
 		if (poll(fds, 2, -1) < 0 && errno != EINTR)
 			return -errno;
-		if (fds[1].revents)
+		if (fds[1].revents && take_signals(r))
 			return ktally_monitor__stop(r->monitor);
 		done = ktally_monitor__dispatch(r->monitor);
 	}

@@ -12,6 +12,7 @@
 #include "ktally.h"
 #include "monitor/doors.h"
 #include "rules/rules.h"
+#include "rules/sources.h"
 #include "sampler/sampler.h"
 #include "sinks/output.h"
 #include "sinks/sink.h"
@@ -87,6 +88,7 @@ struct ktally_monitor {
 	struct targets targets;
 	struct sampler sampler;
 	struct rules *rules;
+	struct rule_sources rule_sources;
 
 	/* running */
 	struct loop *loop;
@@ -117,6 +119,8 @@ struct ktally_monitor {
 	size_t alert_first;
 	size_t alert_cnt;
 	char error[MONITOR_ERROR_LEN];
+	struct rules *next_rules; /* from a reload, until the next tick; NULL: none */
+	char *reload_message;	  /* how the last reload went, until it is told; owned */
 	enum ktally_end_reason reason;
 	uint64_t ticks;
 	uint64_t snapshot_cnt;
@@ -140,6 +144,10 @@ bool monitor_targets_ended(const struct ktally_monitor *m);
 void monitor_count_kernel_lost(struct ktally_monitor *m);
 uint64_t monitor_lost(const struct ktally_monitor *m);
 enum scope monitor_scope(const struct target *target);
+
+/* rules.c: what a reload left, at the begin of a tick */
+void monitor_take_rules(struct ktally_monitor *m);
+void monitor_rules_fini(struct ktally_monitor *m);
 
 /* emit.c: records to every output */
 void monitor_emit_header(struct ktally_monitor *m);

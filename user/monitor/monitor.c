@@ -80,7 +80,8 @@ static int configure(struct ktally_monitor *m, const struct ktally_monitor_opts 
 	m->log_ctx = OPTS_GET(opts, log_ctx, NULL);
 	if (m->interval_ns < MONITOR_MIN_INTERVAL_NS)
 		return -EINVAL;
-	return OPTS_GET(opts, no_default_rules, 0) ? 0 : rules_add_defaults(m->rules);
+	m->rule_sources.defaults = !OPTS_GET(opts, no_default_rules, 0);
+	return m->rule_sources.defaults ? rules_add_defaults(m->rules) : 0;
 }
 
 static int open_stages(struct ktally_monitor *m, const struct ktally_monitor_opts *opts)
@@ -158,7 +159,7 @@ void ktally_monitor__close(struct ktally_monitor *m)
 	close_run(m);
 	sampler_fini(&m->sampler);
 	targets_fini(&m->targets);
-	rules_free(m->rules);
+	monitor_rules_fini(m);
 	for (i = 0; i < m->output_cnt; i++)
 		output_free(m->outputs[i].out);
 	for (i = 0; i < SAMPLER_INSTRUMENTS_MAX + 1; i++)
@@ -204,22 +205,6 @@ int ktally_monitor__add_target(struct ktally_monitor *m, const struct ktally_tar
 	if (ret)
 		*ret = m->targets.cnt - 1;
 	return 0;
-}
-
-int ktally_monitor__add_rule(struct ktally_monitor *m, const char *text)
-{
-	struct rule_error error = { "" };
-	int err = rules_add_text(m->rules, text, &error);
-
-	return err ? monitor_fail(m, err, "%s", error.text) : 0;
-}
-
-int ktally_monitor__add_rules_file(struct ktally_monitor *m, const char *path)
-{
-	struct rule_error error = { "" };
-	int err = rules_add_file(m->rules, path, &error);
-
-	return err ? monitor_fail(m, err, "%s", error.text) : 0;
 }
 
 int ktally_monitor__add_metrics(struct ktally_monitor *m, ktally_metrics_fn fn, void *ctx)

@@ -341,6 +341,7 @@ int monitor_tick(struct ktally_monitor *m, bool last)
 	for (i = 0; i < m->targets.cnt; i++)
 		add_members(m, i);
 	emit_events(m);
+	monitor_take_rules(m);
 	monitor_doors_refresh(m);
 	for (i = 0; i < m->targets.cnt; i++) {
 		if (m->states[i].done)
