@@ -20,6 +20,7 @@ struct bpf_shared {
 	uint8_t *watched;  /* its memory: one byte per PID */
 	uint32_t watched_mask;
 	uint32_t capacity; /* processes that the maps must hold */
+	int32_t only_pid;  /* the one process that is or will be watched; 0: maybe more */
 };
 
 /* libbpf prints to standard error unless told otherwise, for the whole process and without a

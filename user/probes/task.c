@@ -53,6 +53,20 @@ static void destroy(void *self)
 	free(t);
 }
 
+/* With one process to watch only its threads are visited (Linux 6.1; before, the kernel ignores the
+ * wish, and the program skips the others as ever). */
+static int attach_iter(struct task *t, char *reason)
+{
+	union bpf_iter_link_info only = { .task.pid = (uint32_t)t->env->shared.only_pid };
+	LIBBPF_OPTS(bpf_iter_attach_opts, opts, .link_info = &only,
+		    .link_info_len = sizeof(only));
+	struct bpf_program *prog = t->skel->progs.task_read;
+
+	t->skel->links.task_read =
+		bpf_program__attach_iter(prog, only.task.pid ? &opts : NULL);
+	return t->skel->links.task_read ? 0 : bpfload_refuse(reason, "attach", -errno);
+}
+
 static int start_bpf(struct task *t, char *reason)
 {
 	static const char *const programs[] = { "task_read", "task_exit", NULL };
@@ -68,7 +82,9 @@ static int start_bpf(struct task *t, char *reason)
 	if (err)
 		return err;
 	bpf_map__set_max_entries(t->skel->maps.task_exits, t->env->shared.capacity);
-	return bpfload_start(t->skel->skeleton, programs, reason);
+	bpf_program__set_autoattach(t->skel->progs.task_read, false);
+	err = bpfload_start(t->skel->skeleton, programs, reason);
+	return err ? err : attach_iter(t, reason);
 }
 
 static int open_iter(void *self, char *reason)

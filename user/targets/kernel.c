@@ -89,6 +89,7 @@ static void size_maps(struct targets *t)
 	if (t->group_cnt)
 		capacity += GROWING_CAPACITY;
 	t->shared.capacity = t->max_processes ? t->max_processes : capacity;
+	t->shared.only_pid = t->cnt == 1 && !t->group_cnt ? t->list[0].pid : 0;
 }
 
 static int map_watched(struct targets_kernel *k, int fd, size_t size)
