@@ -21,15 +21,20 @@ up() {
 	[[ $(redis-cli -s "$SOCKET" ping) == PONG ]]
 }
 
+# A shell that stops itself becomes the server: who attaches meanwhile sees its first instruction.
+start_stopped_server() {
+	# shellcheck disable=SC2016 # for the inner shell
+	sh -c 'kill -STOP $$; exec "$@"' sh "${SERVER[@]}" >/dev/null 2>&1 3>&- &
+	server=$!
+	started+=("$server")
+	wait_for "the shell to stop" grep -q '^State:.T' "/proc/$server/status"
+}
+
 @test "redis: opens and closes as strace counts them" {
 	require_redis
 	require strace
-	# A shell that stops itself, so that both see the server from its first instruction.
-	# shellcheck disable=SC2016 # for the inner shell
-	sh -c 'kill -STOP $$; exec "$@"' sh "${SERVER[@]}" >/dev/null 2>&1 3>&- &
-	local server=$!
-	started+=("$server")
-	wait_for "the shell to stop" grep -q '^State:.T' "/proc/$server/status"
+	local server
+	start_stopped_server
 	strace -f -p "$server" -o strace.log 2>strace.err 3>&- &
 	local tracer=$!
 	started+=("$tracer")
@@ -99,4 +104,37 @@ received() {
 
 cpu_ticks() {
 	sed 's/.*) //' "/proc/$1/stat" | awk '{ print $12 + $13 }'
+}
+
+# perf starts the server here: its clock `task-clock` stands still during each switch (6 us on some
+# virtual machines), what it says of a child's user and system time has them.
+@test "redis: CPU time within two percent of perf stat, and the same switches" {
+	require_redis
+	require perf
+	# perf leaves out the last switch of each thread, of which this server has six at most, and what
+	# its child did before it became the shell.
+	local slack=6
+	# shellcheck disable=SC2016 # for the inner shell
+	perf stat -e context-switches -o perf.out -- sh -c 'echo $$ >pid; kill -STOP $$; exec "$@"' \
+		sh "${SERVER[@]}" >/dev/null 2>&1 3>&- &
+	local counter=$! server
+	started+=("$counter")
+	wait_for "the shell" test -s pid
+	server=$(cat pid)
+	started+=("$server")
+	wait_for "the shell to stop" grep -q '^State:.T' "/proc/$server/status"
+	slack=$((slack + $(awk '/ctxt_switches/ { sum += $2 } END { print sum }' "/proc/$server/status")))
+	start_ktally -p "$server"
+	kill -CONT "$server"
+	wait_for "the server" up
+	load_it 150000
+	redis-cli -s "$SOCKET" shutdown nosave
+	wait_ktally
+	wait_for "the end of perf" ended "$counter"
+	local seconds switches
+	seconds=$(awk '/seconds (user|sys)/ { sum += $1 } END { print sum }' perf.out)
+	switches=$(awk '/context-switches/ { gsub(",", ""); print $1 }' perf.out)
+	assert_within "CPU seconds" "$(q 'last_snapshot | .cpu_user_seconds + .cpu_system_seconds')" \
+		"$seconds" "$(awk "BEGIN { print $seconds * 0.02 }")"
+	assert_within "switches" "$(q last_snapshot.context_switches)" "$switches" "$slack"
 }
