@@ -4,20 +4,23 @@
 
 load helpers
 
+# Where others may enter, which a folder of bats is not.
+setup_file() {
+	PUBLIC=$(mktemp -d /tmp/ktally-public-XXXXXX)
+	export PUBLIC
+	chmod 755 "$PUBLIC"
+	cp "${KTALLY:-${O:-build}/ktally}" "$PUBLIC/ktally" 2>/dev/null || true
+}
+
+teardown_file() {
+	rm -rf "$PUBLIC"
+}
+
 # As somebody without capabilities, who cannot see root's folders.
 as_nobody() {
 	require_root
 	require setpriv
-	local dir
-	dir=$(mktemp -d /tmp/ktally-test-XXXXXX)
-	cp "$KTALLY" "$dir/ktally"
-	chmod 755 "$dir" "$dir/ktally"
-	NOBODY=(setpriv --reuid 65534 --regid 65534 --clear-groups --bounding-set=-all "$dir/ktally")
-	nobody_dir=$dir
-}
-
-teardown_file() {
-	rm -rf /tmp/ktally-test-??????
+	NOBODY=(setpriv --reuid 65534 --regid 65534 --clear-groups --bounding-set=-all "$PUBLIC/ktally")
 }
 
 @test "errors: an unknown option" {
@@ -133,7 +136,7 @@ teardown_file() {
 	assert_equal "$(q 'last_snapshot.cpu_user_seconds | type')" number
 	# Another user's descriptors are not its to see: unknown, not none.
 	assert_equal "$(q 'last_snapshot.open_files')" null
-	rm -rf "$nobody_dir"
+	rm -rf "$PUBLIC"
 }
 
 @test "errors: help and version are answers" {
