@@ -136,7 +136,6 @@ as_nobody() {
 	assert_equal "$(q 'last_snapshot.cpu_user_seconds | type')" number
 	# Another user's descriptors are not its to see: unknown, not none.
 	assert_equal "$(q 'last_snapshot.open_files')" null
-	rm -rf "$PUBLIC"
 }
 
 @test "errors: help and version are answers" {
