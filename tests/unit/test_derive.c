@@ -132,8 +132,21 @@ static void small_changes_of_large_counters_are_exact(void **state)
 
 	(void)state;
 	rows_init(&r);
-	set(&r, RAW_BLOCKED_NS, years + 1, years + 2);
-	assert_same_double(derive(&r, METRIC_BLOCKED_SECONDS), 1e-9);
+	set(&r, RAW_BLOCKED_NS, years + 1, years + 1001);
+	assert_same_double(derive(&r, METRIC_BLOCKED_SECONDS), 1e-6);
+}
+
+/* A rule that judges it live and one that reads it from a recording see the same number. */
+static void values_are_rounded_as_they_are_printed(void **state)
+{
+	struct rows r;
+
+	(void)state;
+	rows_init(&r);
+	set(&r, RAW_CPU_NS, 0, 900049999);
+	assert_same_double(derive(&r, METRIC_CPU_PERCENT), 90.00);
+	set(&r, RAW_BLOCKED_NS, 0, 1499);
+	assert_same_double(derive(&r, METRIC_BLOCKED_SECONDS), 1e-6);
 }
 
 static void a_share_of_the_host_needs_the_host(void **state)
@@ -198,6 +211,7 @@ int main(void)
 		cmocka_unit_test(a_rate_is_by_measured_time),
 		cmocka_unit_test(no_time_gives_no_rate),
 		cmocka_unit_test(small_changes_of_large_counters_are_exact),
+		cmocka_unit_test(values_are_rounded_as_they_are_printed),
 		cmocka_unit_test(a_share_of_the_host_needs_the_host),
 		cmocka_unit_test(a_counter_starts_from_nothing),
 		cmocka_unit_test(a_lifetime_starts_from_nothing_only_at_birth),

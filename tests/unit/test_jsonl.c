@@ -43,7 +43,8 @@ static void check_snapshot_keys(double value)
 {
 	static const char *const before[] = {
 		"type",   "timestamp", "time", "seq",       "target",          "scope",
-		"member", "pid",       "comm", "processes", "interval_seconds"
+		"member", "final", "pid", "comm", "start_ticks", "processes",
+		"interval_seconds", "monotonic_seconds"
 	};
 	enum { BEFORE_CNT = sizeof(before) / sizeof(before[0]) };
 	const char *keys[BEFORE_CNT + METRIC_COUNT + 4];

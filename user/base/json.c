@@ -257,36 +257,77 @@ void jsonw_int(struct json *j, const char *key, int64_t value)
 	end(j, write_uint(to, value < 0 ? -(uint64_t)value : (uint64_t)value));
 }
 
-void jsonw_fixed(struct json *j, const char *key, double value, int decimals)
+struct fixed {
+	bool negative;
+	uint64_t whole;
+	uint64_t fraction; /* in units of the last decimal */
+};
+
+/* False: too large, or no number. */
+static bool fixed_split(double value, int decimals, struct fixed *ret)
 {
 	/* Without decimals a tie depends on the whole part: round before it is split off. */
 	double magnitude = fabs(decimals ? value : rint(value));
-	uint64_t whole, fraction;
+
+	if (!(magnitude < TWO_53))
+		return false;
+	/* The fraction is exact, and scaled alone it fits 64 bits at nine decimals. */
+	ret->whole = (uint64_t)magnitude;
+	ret->fraction =
+		(uint64_t)llrint((magnitude - (double)ret->whole) * powers_of_ten[decimals]);
+	if (ret->fraction == powers_of_ten[decimals]) {
+		ret->fraction = 0;
+		ret->whole++;
+	}
+	/* nobody wants to read -0.00 */
+	ret->negative = value < 0 && (ret->whole || ret->fraction);
+	return true;
+}
+
+void jsonw_fixed(struct json *j, const char *key, double value, int decimals)
+{
+	struct fixed f;
 	char *to;
 
-	if (!(magnitude < TWO_53)) {
+	if (!fixed_split(value, decimals, &f)) {
 		jsonw_null(j, key);
 		return;
 	}
 	to = begin(j, key, NUMBER_MAX);
 	if (!to)
 		return;
-	/* The fraction is exact, and scaled alone it fits 64 bits at nine decimals. */
-	whole = (uint64_t)magnitude;
-	fraction = (uint64_t)llrint((magnitude - (double)whole) * powers_of_ten[decimals]);
-	if (fraction == powers_of_ten[decimals]) {
-		fraction = 0;
-		whole++;
-	}
-	if (value < 0 && (whole || fraction)) /* nobody wants to read -0.00 */
+	if (f.negative)
 		*to++ = '-';
-	to = write_uint(to, whole);
+	to = write_uint(to, f.whole);
 	if (decimals) {
 		*to++ = '.';
-		digits_before(to + decimals, fraction, decimals);
+		digits_before(to + decimals, f.fraction, decimals);
 		to += decimals;
 	}
 	end(j, to);
+}
+
+/* A reader has the double nearest to the decimals: one division of two exact numbers gives it, as
+ * long as the first fits; beyond that the library's own reader does. */
+double jsonw_fixed_value(double value, int decimals)
+{
+	struct fixed f;
+	double v;
+
+	if (!fixed_split(value, decimals, &f))
+		return NAN;
+	if (f.whole < (1ULL << 53) / powers_of_ten[decimals]) {
+		v = (double)(f.whole * powers_of_ten[decimals] + f.fraction) /
+		    powers_of_ten[decimals];
+	} else {
+		char text[NUMBER_MAX + 1];
+
+		/* An exponent needs no point, which depends on the locale. */
+		snprintf(text, sizeof(text), "%llu%0*llue-%d", (unsigned long long)f.whole,
+			 decimals, (unsigned long long)f.fraction, decimals);
+		v = strtod(text, NULL);
+	}
+	return f.negative ? -v : v;
 }
 
 /* A locale may write the point as any run of other bytes. */

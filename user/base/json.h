@@ -27,6 +27,8 @@ void jsonw_int(struct json *j, const char *key, int64_t value);
 /* Exactly `decimals` (0 to 9) digits after the point; NaN, infinities and |value| >= 2^53 become
  * null. */
 void jsonw_fixed(struct json *j, const char *key, double value, int decimals);
+/* The number that jsonw_fixed writes, as a reader has it; NaN where it writes null. */
+double jsonw_fixed_value(double value, int decimals);
 /* Shortest form that reads back as the same double; for values whose scale is not known. */
 void jsonw_double(struct json *j, const char *key, double value);
 void jsonw_bool(struct json *j, const char *key, bool value);

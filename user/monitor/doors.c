@@ -191,7 +191,8 @@ int monitor_set_custom(struct ktally_monitor *m, const char *name, double value)
 		return -ENOSPC;
 	c = &m->custom[m->custom_cnt++];
 	memcpy(c->name, name, strlen(name) + 1);
-	c->value = isfinite(value) ? value : NAN;
+	/* What a record cannot hold, a rule should not see either. */
+	c->value = fabs(value) < 0x1p53 ? value : NAN;
 	return 0;
 }
 

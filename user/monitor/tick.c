@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "bpf/targets.h"
 #include "monitor/internal.h"
 
@@ -123,9 +124,10 @@ static void stamp(const struct ktally_monitor *m, size_t index, struct snapshot 
 {
 	memset(s, 0, sizeof(*s));
 	s->timestamp = m->tick_time;
-	s->monotonic_ns = m->last_tick_ns;
+	s->monotonic_ns = m->last_tick_ns / 1000 * 1000;
 	s->target = (uint32_t)index;
 	s->interval_seconds = m->tick_interval;
+	s->interval_asked = (double)m->interval_ns * 1e-9;
 	s->lost_events = monitor_lost(m);
 }
 
@@ -140,6 +142,8 @@ static void judge_and_emit(struct ktally_monitor *m, struct snapshot *s)
 	for (i = 0; i < m->snapshot_cb_cnt; i++)
 		m->snapshots[i].fn(m->snapshots[i].ctx, (const struct ktally_snapshot *)s);
 	m->snapshot_cnt++;
+	if (s->final)
+		rules_forget(m->rules, s, monitor_emit_alert, m);
 }
 
 static void fill_target(struct ktally_monitor *m, size_t index, struct snapshot *s)
@@ -149,6 +153,7 @@ static void fill_target(struct ktally_monitor *m, size_t index, struct snapshot 
 
 	stamp(m, index, s);
 	s->scope = monitor_scope(target);
+	s->final = target->ended;
 	s->pid = target->pid;
 	s->start_ticks = PROCESS_ID_TICKS(target->root_id);
 	memcpy(s->comm, state->comm, sizeof(s->comm));
@@ -178,10 +183,7 @@ static void emit_target(struct ktally_monitor *m, size_t index)
 	fill_target(m, index, &s);
 	judge_and_emit(m, &s);
 	keep(m, index, &s);
-	if (!m->targets.list[index].ended)
-		return;
-	rules_forget(m->rules, &s, monitor_emit_alert, m);
-	state->done = true;
+	state->done = s.final;
 }
 
 static void fill_member(struct ktally_monitor *m, size_t index, const struct process *p,
@@ -192,6 +194,7 @@ static void fill_member(struct ktally_monitor *m, size_t index, const struct pro
 	stamp(m, index, s);
 	s->scope = SCOPE_PROCESS;
 	s->member = true;
+	s->final = sampler_final(p) || !target_has(&m->targets.list[index], p);
 	s->pid = p->pid;
 	s->start_ticks = PROCESS_ID_TICKS(p->id);
 	memcpy(s->comm, p->comm, sizeof(s->comm));
@@ -216,8 +219,6 @@ static void emit_members(struct ktally_monitor *m, size_t index)
 			continue;
 		fill_member(m, index, p, &s);
 		judge_and_emit(m, &s);
-		if (sampler_final(p) || !target_has(target, p))
-			rules_forget(m->rules, &s, monitor_emit_alert, m);
 	}
 }
 
@@ -308,7 +309,7 @@ static void stamp_tick(struct ktally_monitor *m)
 {
 	uint64_t now_ns = m->sampler.env.now_ns;
 
-	m->tick_interval = (double)(now_ns - m->last_tick_ns) * 1e-9;
+	m->tick_interval = jsonw_fixed_value((double)(now_ns - m->last_tick_ns) * 1e-9, 6);
 	m->last_tick_ns = now_ns;
 	m->tick_time = clock_realtime_seconds();
 }

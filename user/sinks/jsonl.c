@@ -179,10 +179,13 @@ static void jsonl_snapshot(struct sink *s, struct buf *out, const struct snapsho
 	jsonw_int(&j, "target", r->target);
 	jsonw_string(&j, "scope", scope_names[r->scope]);
 	jsonw_bool(&j, "member", r->member);
+	jsonw_bool(&j, "final", r->final);
 	put_id(&j, "pid", r->pid);
 	put_comm(&j, r->pid, r->comm);
+	put_id(&j, "start_ticks", r->start_ticks);
 	jsonw_int(&j, "processes", r->processes);
 	jsonw_fixed(&j, "interval_seconds", r->interval_seconds, 6);
+	jsonw_fixed(&j, "monotonic_seconds", (double)(r->monotonic_ns / 1000) / 1e6, 6);
 	put_metrics(&j, r->v);
 	jsonw_object(&j, "custom_metrics");
 	for (i = 0; i < r->custom_cnt; i++)

@@ -5,6 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/json.h"
+
 static double raw_sum(const struct raw_row *row, const struct metric *m, bool unknown_is_zero)
 {
 	int64_t a = row->v[m->a];
@@ -58,7 +60,7 @@ void snapshot_derive(const struct raw_row *prev, bool prev_zero, const struct ra
 			v = raw_delta(prev, prev_zero, now, m);
 		if (m->derive == DERIVE_RATE)
 			v = interval_seconds > 0 ? v / interval_seconds : NAN;
-		values[i] = v * m->scale;
+		values[i] = jsonw_fixed_value(v * m->scale, m->decimals);
 	}
 }
 

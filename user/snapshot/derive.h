@@ -8,7 +8,8 @@
 
 #include "base/metrics.h"
 
-/* values: METRIC_COUNT doubles, NaN where unknown. prev_zero: what prev does not know counts as 0,
+/* values: METRIC_COUNT doubles, rounded as they are printed, so that a rule judges the same number
+ * live and in a recording; NaN where unknown. prev_zero: what prev does not know counts as 0,
  * since the process was born after it. */
 void snapshot_derive(const struct raw_row *prev, bool prev_zero, const struct raw_row *now,
 		     double interval_seconds, uint64_t host_memory_bytes, double *values);

@@ -25,15 +25,18 @@ struct custom_metric {
 
 struct snapshot {
 	double timestamp;	/* CLOCK_REALTIME, epoch seconds */
-	uint64_t monotonic_ns;	/* of the tick; orders snapshots whatever the wall clock does */
+	uint64_t monotonic_ns;	/* of the tick, whole microseconds; orders snapshots whatever the
+				   wall clock does */
 	uint32_t target;	/* index */
 	enum scope scope;
 	bool member; /* a --processes line: a member of the target, not the target itself */
+	bool final;  /* the last one of this process or target */
 	int32_t pid;		/* the process, or a tree's root; 0: none to name */
 	uint64_t start_ticks;	/* /proc/PID/stat field 22: with pid, the identity */
 	char comm[16];		/* bytes as the kernel has them, NUL-terminated */
 	uint32_t processes;	/* members alive */
 	double interval_seconds; /* measured */
+	double interval_asked;	/* seconds between two snapshots as configured; 0: not known */
 	double v[METRIC_COUNT];	/* NaN: unknown */
 	const struct custom_metric *custom;
 	size_t custom_cnt;
