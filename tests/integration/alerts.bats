@@ -93,6 +93,15 @@ states() {
 	assert_equal "$status" 0
 }
 
+@test "alerts: what a command of milliseconds shows of a rate is not judged" {
+	require_root
+	record -i 10s --fail-on-alert -- "$WORKLOADS/burn" --ms 60 -t 2
+	assert_equal "$status" 0
+	assert_equal "$(q 'last_snapshot | .interval_seconds < 5 and .cpu_percent > 0')" true
+	record -i 10s --fail-on-alert --alert 'any: fd_opens >= 0' -- "$WORKLOADS/burn" --ms 60
+	assert_equal "$status" 3
+}
+
 @test "alerts: each member of a tree has its own" {
 	require_root
 	# shellcheck disable=SC2016 # for the inner shell

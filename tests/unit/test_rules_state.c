@@ -297,6 +297,37 @@ static void test_custom_metric(void **state)
 	rules_free(r);
 }
 
+/* The last interval of a command of milliseconds: its rates are chance. */
+static void test_short_interval(void **state)
+{
+	struct rules *r = rules_with("busy: cpu_percent > 90");
+	struct alerts list = {};
+	struct snapshot s = snapshot_at(0);
+
+	(void)state;
+	add_rule(r, "mean: avg_over_time(cpu_percent[1m]) > 90");
+	add_rule(r, "many: open_fds > 5");
+	add_rule(r, "none: absent(cpu_percent)");
+	s.interval_asked = 1;
+	s.v[METRIC_CPU_PERCENT] = 97;
+	s.v[METRIC_OPEN_FDS] = 6;
+	s.interval_seconds = 0.003;
+	assert_int_equal(rules_eval(r, &s, alerts_take, &list), 0);
+	assert_int_equal(list.cnt, 1);
+	assert_string_equal(list.v[0].alert, "many");
+	s.interval_seconds = 0.5;
+	assert_int_equal(rules_eval(r, &s, alerts_take, &list), 0);
+	assert_int_equal(list.cnt, 3);
+	assert_string_equal(list.v[1].alert, "busy");
+	assert_string_equal(list.v[2].alert, "mean");
+	/* Nor does it resolve what fires. */
+	s.interval_seconds = 0.003;
+	s.v[METRIC_CPU_PERCENT] = 0;
+	assert_int_equal(rules_eval(r, &s, alerts_take, &list), 0);
+	assert_int_equal(list.cnt, 3);
+	rules_free(r);
+}
+
 static void test_replace(void **state)
 {
 	struct rules *r = rules_with("kept: open_fds > 5 for 3s");
@@ -361,6 +392,7 @@ int main(void)
 		cmocka_unit_test(test_identity),
 		cmocka_unit_test(test_comm_changes),
 		cmocka_unit_test(test_custom_metric),
+		cmocka_unit_test(test_short_interval),
 		cmocka_unit_test(test_replace),
 		cmocka_unit_test(test_no_allocation),
 	};

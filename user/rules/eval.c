@@ -36,7 +36,7 @@ static struct value eval_select(const struct eval *e, const struct node *n)
 
 	if (!ident_matches(e->id, s->set))
 		return absent;
-	v = field_value(e->s, s->metric, s->name);
+	v = field_judged(e->s, s->metric, s->name);
 	return isnan(v) ? unknown : present(v);
 }
 
@@ -119,13 +119,22 @@ static struct value eval_range(const struct eval *e, const struct node *n)
 	return w && n->fn->reduce(w, e->s->monotonic_ns, arg, &v) ? present(v) : unknown;
 }
 
+/* Not judged is not absent. */
+static bool is_there(const struct eval *e, const struct node *n)
+{
+	const struct selector *s = &e->expr->selectors[n->selector];
+
+	return !isnan(field_value(e->s, s->metric, s->name));
+}
+
 static struct value eval_absent(const struct eval *e, const struct node *n)
 {
+	const struct node *of = &e->expr->nodes[n->left];
 	struct value v = eval_node(e, n->left);
 
 	if (v.is == VALUE_PRESENT)
 		return absent;
-	if (v.is == VALUE_UNKNOWN && e->expr->nodes[n->left].kind != NODE_SELECT)
+	if (v.is == VALUE_UNKNOWN && (of->kind != NODE_SELECT || is_there(e, of)))
 		return unknown;
 	return present(1);
 }

@@ -9,5 +9,8 @@
 
 /* metric: as from metric_find(name). NaN: unknown, also when no custom metric has this name. */
 double field_value(const struct snapshot *s, size_t metric, const char *name);
+/* The same for rules to judge: what an interval far shorter than the one asked for says of a rate,
+ * such as the last one of a command of milliseconds, is chance and so unknown. */
+double field_judged(const struct snapshot *s, size_t metric, const char *name);
 
 #endif

@@ -175,7 +175,7 @@ int ident_observe(struct ident *id, const struct snapshot *s, const struct catal
 
 		if (id->windows[i].points && ident_matches(id, spec->set))
 			window_push(&id->windows[i], s->monotonic_ns,
-				    field_value(s, spec->metric, spec->name));
+				    field_judged(s, spec->metric, spec->name));
 	}
 	return err;
 }
