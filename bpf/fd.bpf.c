@@ -19,6 +19,7 @@
 #include <bpf/bpf_tracing.h>
 
 #include "fd_count.bpf.h"
+#include "read.bpf.h"
 #include "syscalls.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -384,3 +385,5 @@ int BPF_PROG(fd_exit, struct task_struct *task)
 		p->level_exit = fds_open_between(task, 0, ~0U);
 	return 0;
 }
+
+MAP_READER(fd_processes, struct fd_process)

@@ -9,6 +9,7 @@
 
 #include <bpf/bpf_tracing.h>
 
+#include "read.bpf.h"
 #include "sched.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -222,3 +223,6 @@ int sched_prime(struct bpf_iter__task *ctx)
 		thread_new(key, task, present_state(task), bpf_ktime_get_ns());
 	return 0;
 }
+
+MAP_READER_ONCE(sched_threads, struct sched_thread)
+MAP_READER_ONCE(sched_processes, struct sched_process)

@@ -21,6 +21,7 @@ struct sched_thread {
 	__u64 blocked_ns;
 	__u64 since_ns;	  /* in this state */
 	__u64 runtime_ns; /* the kernel's own sum_exec_runtime at the last switch out */
+	__u64 session;	  /* the reader's, see read.bpf.h */
 	__u32 state;	/* enum sched_state */
 	__u32 tid;
 };
@@ -32,6 +33,7 @@ struct sched_process {
 	__u64 oncpu_ns;
 	__u64 runqueue_ns;
 	__u64 blocked_ns;
+	__u64 session; /* the reader's, see read.bpf.h */
 };
 
 #endif

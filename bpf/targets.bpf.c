@@ -8,6 +8,7 @@
 #include <bpf/bpf_tracing.h>
 
 #include "glob.h"
+#include "read.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -225,3 +226,5 @@ int BPF_PROG(targets_exit, struct task_struct *task)
 	m->flags |= MEMBER_EXITED;
 	return 0;
 }
+
+MAP_READER(members, struct member)

@@ -7,6 +7,7 @@
 
 #include <bpf/bpf_tracing.h>
 
+#include "read.bpf.h"
 #include "task.h"
 
 #define FILES_MAX \
@@ -130,3 +131,5 @@ int BPF_PROG(task_exit, struct task_struct *task)
 		__sync_fetch_and_add(&task_lost, 1);
 	return 0;
 }
+
+MAP_READER(task_exits, struct task_exit)

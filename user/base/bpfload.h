@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Loading one skeleton with only the programs that a rung names, and reading whole maps. Every
- * object is its own: one refused program takes no other instrument down.
+ * Loading one skeleton with only the programs that a rung names. Every object is its own: one
+ * refused program takes no other instrument down.
  */
 #ifndef KTALLY_BASE_BPFLOAD_H
 #define KTALLY_BASE_BPFLOAD_H
@@ -56,21 +56,5 @@ int bpfload_try_kprobe_multi(char *reason);
  * variable. */
 int bpfload_share(const struct bpf_shared *shared, struct bpf_map *watched, uint32_t *mask,
 		  char *reason);
-
-/* A whole hash map into *keys and *values, which belong to the reader and grow as needed. A map
- * that changes meanwhile may yield an element twice or not at all, never a torn one. */
-struct bpf_reader {
-	void *keys;
-	void *values;
-	size_t cap;   /* elements */
-	size_t count; /* of the last read */
-	size_t key_size;
-	size_t value_size;
-};
-
-int bpf_reader_read(struct bpf_reader *r, const struct bpf_map *map);
-const void *bpf_reader_key(const struct bpf_reader *r, size_t i);
-const void *bpf_reader_value(const struct bpf_reader *r, size_t i);
-void bpf_reader_fini(struct bpf_reader *r);
 
 #endif

@@ -10,6 +10,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "base/bpfread.h"
 #include "base/procfs.h"
 #include "bpf/fd.h"
 #include "fd.skel.h"
@@ -20,7 +21,6 @@ struct fd {
 	struct probe_env *env;
 	struct fd_bpf *skel;
 	struct bpf_reader counts;
-	struct bpf_reader again;
 };
 
 static void *make(struct probe_env *env)
@@ -34,6 +34,7 @@ static void *make(struct probe_env *env)
 
 static void close_bpf(struct fd *f)
 {
+	bpf_reader_close(&f->counts);
 	fd_bpf__destroy(f->skel);
 	f->skel = NULL;
 }
@@ -45,8 +46,6 @@ static void destroy(void *self)
 	if (!f)
 		return;
 	close_bpf(f);
-	bpf_reader_fini(&f->counts);
-	bpf_reader_fini(&f->again);
 	free(f);
 }
 
@@ -78,7 +77,13 @@ static int start_bpf(struct fd *f, const char *const *programs, char *reason)
 		return err;
 	*(uint32_t *)&f->skel->rodata->simulate_loss = f->env->simulate_loss;
 	bpf_map__set_max_entries(f->skel->maps.fd_processes, shared->capacity);
-	return bpfload_start(f->skel->skeleton, programs, reason);
+	bpf_reader_enable(f->skel->progs.fd_processes_read, f->skel->progs.fd_processes_forget);
+	err = bpfload_start(f->skel->skeleton, programs, reason);
+	if (!err)
+		bpf_reader_open(&f->counts, f->skel->maps.fd_processes,
+				f->skel->progs.fd_processes_read,
+				f->skel->progs.fd_processes_forget);
+	return err;
 }
 
 static int open_bpf(struct fd *f, const char *const *programs, char *reason)
@@ -99,8 +104,7 @@ static int open_bpf(struct fd *f, const char *const *programs, char *reason)
 /* Trust comes from a known set of calls in a child of our own, counted right. */
 static int selftest(struct fd *f, enum fd_sight sight, char *reason)
 {
-	return fd_selftest(&f->env->shared, bpf_map__fd(f->skel->maps.fd_processes),
-			   f->env->proc_fd, sight, reason);
+	return fd_selftest(&f->env->shared, &f->counts, f->env->proc_fd, sight, reason);
 }
 
 static int attach_multi(struct fd *f, const char *const *closes, char *reason)
@@ -225,7 +229,7 @@ static int read_bpf(void *self)
 
 	HASH_ITER(hh, f->env->table->by_id, p, next)
 		set_counts(p, &none);
-	err = bpf_reader_read(&f->counts, f->skel->maps.fd_processes);
+	err = bpf_reader_read(&f->counts);
 	for (i = 0; i < f->counts.count && !err; i++) {
 		p = process_find(f->env->table, *(const uint64_t *)bpf_reader_key(&f->counts, i));
 		if (p)
@@ -263,14 +267,14 @@ static int confirm(void *self)
 
 	if (!f->skel)
 		return 0;
-	err = bpf_reader_read(&f->again, f->skel->maps.fd_processes);
+	err = bpf_reader_read(&f->counts);
 	if (err)
 		return err;
-	for (i = 0; i < f->again.count; i++) {
-		seen_id = *(const uint64_t *)bpf_reader_key(&f->again, i);
+	for (i = 0; i < f->counts.count; i++) {
+		seen_id = *(const uint64_t *)bpf_reader_key(&f->counts, i);
 		p = process_find(f->env->table, seen_id);
 		if (p)
-			settle(p, bpf_reader_value(&f->again, i));
+			settle(p, bpf_reader_value(&f->counts, i));
 	}
 	HASH_ITER(hh, f->env->table->by_id, p, next)
 		if (p->now.v[RAW_FD_UNATTRIBUTED] == RAW_UNKNOWN)
@@ -289,7 +293,7 @@ static void forget(void *self, const struct process *p)
 	struct fd *f = self;
 
 	if (f->skel)
-		bpf_map_delete_elem(bpf_map__fd(f->skel->maps.fd_processes), &p->id);
+		bpf_reader_forget(&f->counts, p->id);
 }
 
 static uint64_t lost(const void *self)

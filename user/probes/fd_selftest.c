@@ -13,8 +13,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <bpf/bpf.h>
-
 #include "base/ladder.h"
 #include "base/procfs.h"
 #include "bpf/fd.h"
@@ -189,17 +187,26 @@ static void trial_end(struct trial *t)
 		waitpid(t->pid, NULL, 0);
 }
 
-static struct work counted(int map_fd, uint64_t id)
+static void add_counts(struct work *w, const struct fd_process *p)
 {
-	struct fd_process p = { 0 };
-	struct work w = { 0 };
 	int i;
 
-	bpf_map_lookup_elem(map_fd, &id, &p);
-	w.opens = p.opens;
-	w.closes = p.closes;
+	w->opens += p->opens;
+	w->closes += p->closes;
 	for (i = 0; i < FD_ERROR_CNT; i++)
-		w.failed += p.errors[i];
+		w->failed += p->errors[i];
+}
+
+static struct work counted(struct bpf_reader *counts, uint64_t id)
+{
+	struct work w = { 0 };
+	size_t i;
+
+	if (bpf_reader_read(counts))
+		return w;
+	for (i = 0; i < counts->count; i++)
+		if (*(const uint64_t *)bpf_reader_key(counts, i) == id)
+			add_counts(&w, bpf_reader_value(counts, i));
 	return w;
 }
 
@@ -218,7 +225,7 @@ static int judge(const struct work *w, const struct work *seen, enum fd_sight si
 	return -EBADE;
 }
 
-static int observe(struct trial *t, const struct bpf_shared *shared, int map_fd,
+static int observe(struct trial *t, const struct bpf_shared *shared, struct bpf_reader *counts,
 		   enum fd_sight sight, char *reason)
 {
 	uint8_t *byte = &shared->watched[(uint32_t)t->pid & shared->watched_mask];
@@ -230,13 +237,13 @@ static int observe(struct trial *t, const struct bpf_shared *shared, int map_fd,
 	if (read(t->report[0], &ready, 1) != 1)
 		ready = 0; /* the next read fails too */
 	was_watched = __atomic_exchange_n(byte, 1, __ATOMIC_SEQ_CST); /* if everybody is */
-	before = counted(map_fd, t->id);
+	before = counted(counts, t->id);
 	if (write(t->gate[1], "g", 1) != 1 || read(t->report[0], &w, sizeof(w)) != sizeof(w) ||
 	    !w.opens) {
 		snprintf(reason, LADDER_REASON_LEN, "self-test: its child could not do its work");
 		return -EBADE;
 	}
-	seen = counted(map_fd, t->id);
+	seen = counted(counts, t->id);
 	seen.opens -= before.opens;
 	seen.closes -= before.closes;
 	seen.failed -= before.failed;
@@ -245,8 +252,8 @@ static int observe(struct trial *t, const struct bpf_shared *shared, int map_fd,
 	return err;
 }
 
-int fd_selftest(const struct bpf_shared *shared, int map_fd, int proc_fd, enum fd_sight sight,
-		char *reason)
+int fd_selftest(const struct bpf_shared *shared, struct bpf_reader *counts, int proc_fd,
+		enum fd_sight sight, char *reason)
 {
 	struct trial t = { .pid = -1, .gate = { -1, -1 }, .report = { -1, -1 } };
 	int err = trial_start(&t, proc_fd);
@@ -255,9 +262,9 @@ int fd_selftest(const struct bpf_shared *shared, int map_fd, int proc_fd, enum f
 		snprintf(reason, LADDER_REASON_LEN, "self-test: cannot start its child: %s",
 			 strerror(-err));
 	else
-		err = observe(&t, shared, map_fd, sight, reason);
+		err = observe(&t, shared, counts, sight, reason);
 	trial_end(&t);
 	if (t.id)
-		bpf_map_delete_elem(map_fd, &t.id);
+		bpf_reader_forget(counts, t.id);
 	return err;
 }

@@ -9,6 +9,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "base/bpfread.h"
 #include "base/clock.h"
 #include "base/procfs.h"
 #include "bpf/sched.h"
@@ -37,6 +38,8 @@ static void *make(struct probe_env *env)
 
 static void close_bpf(struct sched *s)
 {
+	bpf_reader_close(&s->processes);
+	bpf_reader_close(&s->threads);
 	sched_bpf__destroy(s->skel);
 	s->skel = NULL;
 }
@@ -48,8 +51,6 @@ static void destroy(void *self)
 	if (!s)
 		return;
 	close_bpf(s);
-	bpf_reader_fini(&s->processes);
-	bpf_reader_fini(&s->threads);
 	free(s);
 }
 
@@ -86,7 +87,18 @@ static int start_bpf(struct sched *s, char *reason)
 	bpf_map__set_max_entries(s->skel->maps.sched_processes, shared->capacity);
 	bpf_map__set_max_entries(s->skel->maps.sched_threads,
 				 threads < THREADS_MIN ? THREADS_MIN : threads);
-	return bpfload_start(s->skel->skeleton, programs, reason);
+	bpf_reader_enable(s->skel->progs.sched_threads_read, s->skel->progs.sched_threads_forget);
+	bpf_reader_enable(s->skel->progs.sched_processes_read,
+			  s->skel->progs.sched_processes_forget);
+	err = bpfload_start(s->skel->skeleton, programs, reason);
+	if (err)
+		return err;
+	bpf_reader_open(&s->threads, s->skel->maps.sched_threads,
+			s->skel->progs.sched_threads_read, s->skel->progs.sched_threads_forget);
+	bpf_reader_open(&s->processes, s->skel->maps.sched_processes,
+			s->skel->progs.sched_processes_read,
+			s->skel->progs.sched_processes_forget);
+	return 0;
 }
 
 static int open_tp_btf(void *self, char *reason)
@@ -118,8 +130,9 @@ static void add_process(struct process *p, const struct sched_process *v)
 /* The state that it is in has lasted since since_ns and is not yet in its sums. */
 static void add_thread(struct process *p, const struct sched_thread *v, uint64_t now_ns)
 {
-	struct sched_process sums = { v->voluntary, v->involuntary, v->oncpu_ns, v->runqueue_ns,
-				      v->blocked_ns };
+	struct sched_process sums = { .voluntary = v->voluntary, .involuntary = v->involuntary,
+				      .oncpu_ns = v->oncpu_ns, .runqueue_ns = v->runqueue_ns,
+				      .blocked_ns = v->blocked_ns };
 	uint64_t since = now_ns > v->since_ns ? now_ns - v->since_ns : 0;
 
 	if (v->state == SCHED_ON_CPU)
@@ -146,7 +159,7 @@ static int read_tp_btf(void *self)
 		p->live_threads = 0;
 		p->counted_switches = 0;
 	}
-	err = bpf_reader_read(&s->processes, s->skel->maps.sched_processes);
+	err = bpf_reader_read(&s->processes);
 	for (i = 0; i < s->processes.count && !err; i++) {
 		p = process_find(s->env->table,
 				 *(const uint64_t *)bpf_reader_key(&s->processes, i));
@@ -154,7 +167,7 @@ static int read_tp_btf(void *self)
 			add_process(p, bpf_reader_value(&s->processes, i));
 	}
 	if (!err)
-		err = bpf_reader_read(&s->threads, s->skel->maps.sched_threads);
+		err = bpf_reader_read(&s->threads);
 	now_ns = clock_monotonic_ns();
 	for (i = 0; i < s->threads.count && !err; i++) {
 		const struct sched_thread *v = bpf_reader_value(&s->threads, i);
@@ -236,7 +249,7 @@ static void forget(void *self, const struct process *p)
 	struct sched *s = self;
 
 	if (s->skel)
-		bpf_map_delete_elem(bpf_map__fd(s->skel->maps.sched_processes), &p->id);
+		bpf_reader_forget(&s->processes, p->id);
 }
 
 static uint64_t lost(const void *self)

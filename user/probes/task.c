@@ -10,6 +10,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "base/bpfread.h"
 #include "base/clock.h"
 #include "base/procfs.h"
 #include "bpf/task.h"
@@ -36,6 +37,7 @@ static void *make(struct probe_env *env)
 
 static void close_bpf(struct task *t)
 {
+	bpf_reader_close(&t->exits);
 	task_bpf__destroy(t->skel);
 	t->skel = NULL;
 	free(t->buf);
@@ -49,7 +51,6 @@ static void destroy(void *self)
 	if (!t)
 		return;
 	close_bpf(t);
-	bpf_reader_fini(&t->exits);
 	free(t);
 }
 
@@ -83,8 +84,13 @@ static int start_bpf(struct task *t, char *reason)
 		return err;
 	bpf_map__set_max_entries(t->skel->maps.task_exits, t->env->shared.capacity);
 	bpf_program__set_autoattach(t->skel->progs.task_read, false);
+	bpf_reader_enable(t->skel->progs.task_exits_read, t->skel->progs.task_exits_forget);
 	err = bpfload_start(t->skel->skeleton, programs, reason);
-	return err ? err : attach_iter(t, reason);
+	if (err)
+		return err;
+	bpf_reader_open(&t->exits, t->skel->maps.task_exits, t->skel->progs.task_exits_read,
+			t->skel->progs.task_exits_forget);
+	return attach_iter(t, reason);
 }
 
 static int open_iter(void *self, char *reason)
@@ -220,7 +226,7 @@ static int read_exits(struct task *t)
 	size_t i;
 	int err;
 
-	err = bpf_reader_read(&t->exits, t->skel->maps.task_exits);
+	err = bpf_reader_read(&t->exits);
 	for (i = 0; i < t->exits.count && !err; i++) {
 		const struct task_exit *e = bpf_reader_value(&t->exits, i);
 		struct process *p = process_find(t->env->table,
@@ -335,7 +341,7 @@ static void forget(void *self, const struct process *p)
 	struct task *t = self;
 
 	if (t->skel)
-		bpf_map_delete_elem(bpf_map__fd(t->skel->maps.task_exits), &p->id);
+		bpf_reader_forget(&t->exits, p->id);
 }
 
 static uint64_t lost(const void *self)

@@ -12,6 +12,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "base/bpfread.h"
 #include "base/namespaces.h"
 #include "base/procfs.h"
 #include "bpf/targets.h"
@@ -116,9 +117,12 @@ static int start(struct targets *t, struct targets_kernel *k, char *reason)
 	k->skel->rodata->watched_mask = t->shared.watched_mask;
 	bpf_map__set_value_size(k->skel->maps.watched, t->shared.watched_mask + 1);
 	bpf_map__set_max_entries(k->skel->maps.members, t->shared.capacity);
+	bpf_reader_enable(k->skel->progs.members_read, k->skel->progs.members_forget);
 	err = bpfload_start(k->skel->skeleton, programs, reason);
 	if (err)
 		return err;
+	bpf_reader_open(&k->reader, k->skel->maps.members, k->skel->progs.members_read,
+			k->skel->progs.members_forget);
 	t->shared.watched_fd = bpf_map__fd(k->skel->maps.watched);
 	err = map_watched(k, t->shared.watched_fd, t->shared.watched_mask + 1);
 	t->shared.watched = k->watched;
@@ -159,7 +163,7 @@ void targets_kernel_close(struct targets *t)
 		return;
 	if (k->watched)
 		munmap(k->watched, k->watched_size);
-	bpf_reader_fini(&k->reader);
+	bpf_reader_close(&k->reader);
 	targets_bpf__destroy(k->skel);
 	free(k);
 	t->kernel = NULL;
@@ -235,7 +239,7 @@ int targets_kernel_refresh(struct targets *t)
 	size_t i;
 	int err;
 
-	err = bpf_reader_read(r, t->kernel->skel->maps.members);
+	err = bpf_reader_read(r);
 	for (i = 0; i < r->count && !err; i++)
 		err = mirror(t, *(const uint64_t *)bpf_reader_key(r, i), bpf_reader_value(r, i));
 	return err;
@@ -246,7 +250,7 @@ void targets_kernel_remove(struct targets *t, const struct process *p)
 {
 	if (process_left(p))
 		*watched_byte(t, p->pid) = 0;
-	bpf_map_delete_elem(bpf_map__fd(t->kernel->skel->maps.members), &p->id);
+	bpf_reader_forget(&t->kernel->reader, p->id);
 }
 
 uint64_t targets_kernel_lost(const struct targets *t)

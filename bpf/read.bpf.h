@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0) */
+/*
+ * Programs by which user space reads a map and takes elements out of it: an iterator, which writes
+ * each element as its key and its value, and a raw tracepoint program that is attached to nothing
+ * and run by BPF_PROG_TEST_RUN with a key as its argument. user/base/bpfread.h says why.
+ */
+#ifndef KTALLY_READ_BPF_H
+#define KTALLY_READ_BPF_H
+
+#include "compat.bpf.h"
+
+/* Of maps whose keys are 64 bits. False: it does not fit; the kernel takes back what was written of
+ * it and comes again with this element. */
+static __always_inline bool write_element(struct bpf_iter__bpf_map_elem *ctx, u32 value_size)
+{
+	struct seq_file *seq = ctx->meta->seq;
+	void *key = ctx->key, *value = ctx->value;
+
+	return key && value && !bpf_seq_write(seq, key, sizeof(u64)) &&
+	       !bpf_seq_write(seq, value, value_size);
+}
+
+#define MAP_FORGETTER(name)                       \
+	SEC("?raw_tp")                            \
+	int name##_forget(u64 *args)              \
+	{                                         \
+		u64 key = args[0];                \
+		bpf_map_delete_elem(&name, &key); \
+		return 0;                         \
+	}
+
+/* The programs NAME_read and NAME_forget of the map NAME. */
+#define MAP_READER(name, value_type)                        \
+	SEC("?iter/bpf_map_elem")                           \
+	int name##_read(struct bpf_iter__bpf_map_elem *ctx) \
+	{                                                   \
+		write_element(ctx, sizeof(value_type));     \
+		return 0;                                   \
+	}                                                   \
+	MAP_FORGETTER(name)
+
+/* The same for values that are added up, so that none may come twice. It could: when the bucket
+ * grows between two pieces of the output, or when the element at hand is freed and taken again,
+ * which leads the iterator into another bucket. `session` belongs to the reader: the last that had
+ * it. */
+#define MAP_READER_ONCE(name, value_type)                                           \
+	SEC("?iter/bpf_map_elem")                                                   \
+	int name##_read(struct bpf_iter__bpf_map_elem *ctx)                         \
+	{                                                                           \
+		u64 session = ctx->meta->session_id;                                \
+		value_type *v = ctx->value;                                         \
+		if (v && v->session != session && write_element(ctx, sizeof(*v)))   \
+			v->session = session;                                       \
+		return 0;                                                           \
+	}                                                                           \
+	MAP_FORGETTER(name)
+
+#endif

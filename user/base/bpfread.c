@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* The reader of bpfread.h. */
+#include "base/bpfread.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+/* The kernel hands out an iterator's output in pieces of at most this (bpf_seq_read). */
+#define PIECE_SIZE 32768
+
+#define BATCH_START 256 /* elements; a bucket must fit, so it may grow */
+
+/* Does the kernel take iterators at all? One that does says EINVAL to BTF type 1, which is none. */
+static bool iterators_allowed(void)
+{
+	static const struct bpf_insn return_zero[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_TRACE_ITER,
+		    .attach_btf_id = 1);
+	int fd = bpf_prog_load(BPF_PROG_TYPE_TRACING, NULL, "GPL", return_zero, 2, &opts);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0 || fd == -EINVAL;
+}
+
+void bpf_reader_enable(struct bpf_program *read, struct bpf_program *forget)
+{
+	if (!iterators_allowed())
+		return;
+	bpf_program__set_autoload(read, true);
+	bpf_program__set_autoattach(read, false);
+	bpf_program__set_autoload(forget, true);
+	bpf_program__set_autoattach(forget, false);
+}
+
+void bpf_reader_open(struct bpf_reader *r, const struct bpf_map *map,
+		     const struct bpf_program *read, const struct bpf_program *forget)
+{
+	union bpf_iter_link_info info = { .map.map_fd = bpf_map__fd(map) };
+	LIBBPF_OPTS(bpf_iter_attach_opts, opts, .link_info = &info, .link_info_len = sizeof(info));
+
+	bpf_reader_close(r);
+	r->map = map;
+	r->key_size = bpf_map__key_size(map);
+	r->value_size = bpf_map__value_size(map);
+	if (bpf_program__fd(read) >= 0)
+		r->link = bpf_program__attach_iter(read, &opts);
+	if (bpf_program__fd(forget) >= 0)
+		r->forget = forget;
+}
+
+void bpf_reader_close(struct bpf_reader *r)
+{
+	bpf_link__destroy(r->link);
+	free(r->records);
+	memset(r, 0, sizeof(*r));
+}
+
+/* Room for so many bytes more. */
+static int make_room(struct bpf_reader *r, size_t more)
+{
+	size_t size = r->size ? r->size : more;
+	char *records;
+
+	while (size - r->len < more)
+		size *= 2;
+	if (size == r->size)
+		return 0;
+	records = realloc(r->records, size);
+	if (!records)
+		return -ENOMEM;
+	r->records = records;
+	r->size = size;
+	return 0;
+}
+
+/* ---- by iterator ---- */
+
+/* One piece. Bytes, 0 at the end, or -errno. */
+static ssize_t read_piece(struct bpf_reader *r, int fd)
+{
+	int err = make_room(r, PIECE_SIZE);
+	ssize_t n;
+
+	if (err)
+		return err;
+	do
+		n = read(fd, r->records + r->len, r->size - r->len);
+	while (n < 0 && errno == EAGAIN); /* after a million elements that wrote nothing */
+	return n < 0 ? -errno : n;
+}
+
+static int read_iterator(struct bpf_reader *r)
+{
+	int fd = bpf_iter_create(bpf_link__fd(r->link));
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	while ((n = read_piece(r, fd)) > 0)
+		r->len += n;
+	close(fd);
+	return n;
+}
+
+/* ---- by batches ---- */
+
+struct batch {
+	char *keys;
+	char *values;
+	__u32 cap;
+	char cursor[64]; /* a bucket number for hash maps; room for any key */
+	bool first;
+};
+
+static int batch_resize(struct batch *b, const struct bpf_reader *r, __u32 cap)
+{
+	free(b->keys);
+	free(b->values);
+	b->keys = malloc(cap * r->key_size);
+	b->values = malloc(cap * r->value_size);
+	b->cap = cap;
+	return b->keys && b->values ? 0 : -ENOMEM;
+}
+
+static int batch_append(struct bpf_reader *r, const struct batch *b, __u32 count)
+{
+	int err = make_room(r, count * (r->key_size + r->value_size));
+	__u32 i;
+
+	for (i = 0; i < count && !err; i++) {
+		memcpy(r->records + r->len, b->keys + i * r->key_size, r->key_size);
+		r->len += r->key_size;
+		memcpy(r->records + r->len, b->values + i * r->value_size, r->value_size);
+		r->len += r->value_size;
+	}
+	return err;
+}
+
+/* 0: more follows, -ENOENT: that was the end. */
+static int batch_next(struct bpf_reader *r, struct batch *b)
+{
+	__u32 count = b->cap;
+	int append_err, err;
+
+	err = bpf_map_lookup_batch(bpf_map__fd(r->map), b->first ? NULL : b->cursor, b->cursor,
+				   b->keys, b->values, &count, NULL);
+	if (err == -ENOSPC)
+		return batch_resize(b, r, b->cap * 2);
+	if (err && err != -ENOENT)
+		return err;
+	b->first = false;
+	append_err = batch_append(r, b, count);
+	return append_err ? append_err : err;
+}
+
+static int read_batches(struct bpf_reader *r)
+{
+	struct batch b = { .first = true };
+	int err = batch_resize(&b, r, BATCH_START);
+
+	while (!err)
+		err = batch_next(r, &b);
+	free(b.keys);
+	free(b.values);
+	return err == -ENOENT ? 0 : err;
+}
+
+int bpf_reader_read(struct bpf_reader *r)
+{
+	int err;
+
+	r->len = 0;
+	err = r->link ? read_iterator(r) : read_batches(r);
+	r->count = r->len / (r->key_size + r->value_size);
+	return err;
+}
+
+const void *bpf_reader_key(const struct bpf_reader *r, size_t i)
+{
+	return r->records + i * (r->key_size + r->value_size);
+}
+
+const void *bpf_reader_value(const struct bpf_reader *r, size_t i)
+{
+	return r->records + i * (r->key_size + r->value_size) + r->key_size;
+}
+
+void bpf_reader_forget(const struct bpf_reader *r, uint64_t key)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = &key, .ctx_size_in = sizeof(key));
+
+	if (!r->forget || bpf_prog_test_run_opts(bpf_program__fd(r->forget), &opts))
+		bpf_map_delete_elem(bpf_map__fd(r->map), &key);
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Reading whole hash maps, and taking elements out of them, without the map commands of bpf(2)
+ * where the kernel allows it. Those raise bpf_prog_active of their CPU for as long as they run, and
+ * on a kernel that preempts itself they can be preempted meanwhile: every kprobe.multi program on
+ * that CPU is then skipped (kprobe_multi_link_prog_run, kernel/trace/bpf_trace.c), and events are
+ * lost. A map iterator (5.9) and a program run by BPF_PROG_TEST_RUN (raw_tp since 5.10) raise
+ * nothing.
+ */
+#ifndef KTALLY_BASE_BPFREAD_H
+#define KTALLY_BASE_BPFREAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct bpf_link;
+struct bpf_map;
+struct bpf_program;
+
+/* One map's reader: programs of bpf/read.bpf.h in the map's own object. */
+struct bpf_reader {
+	const struct bpf_map *map;
+	struct bpf_link *link;		  /* of the iterator; NULL: read by batches */
+	const struct bpf_program *forget; /* NULL: not loaded */
+	char *records;			  /* each a key and its value */
+	size_t size;			  /* bytes of room */
+	size_t len;			  /* bytes in use */
+	size_t count;			  /* elements of the last read */
+	size_t key_size;
+	size_t value_size;
+};
+
+/* Before the object is loaded: has the two programs loaded too, and not attached by libbpf, if the
+ * kernel takes iterators at all. */
+void bpf_reader_enable(struct bpf_program *read, struct bpf_program *forget);
+
+/* After it: r reads this map from now on. Never fails: what is refused is done by map commands. */
+void bpf_reader_open(struct bpf_reader *r, const struct bpf_map *map,
+		     const struct bpf_program *read, const struct bpf_program *forget);
+
+/* The whole map into the reader, until the next read. A map that changes meanwhile may yield an
+ * element not at all, or twice where its program does not prevent it. */
+int bpf_reader_read(struct bpf_reader *r);
+const void *bpf_reader_key(const struct bpf_reader *r, size_t i);
+const void *bpf_reader_value(const struct bpf_reader *r, size_t i);
+
+/* Takes the element of this key out of the map, if there is one. */
+void bpf_reader_forget(const struct bpf_reader *r, uint64_t key);
+
+/* Before the map's object is destroyed; an unopened or closed reader is fine. */
+void bpf_reader_close(struct bpf_reader *r);
+
+#endif
