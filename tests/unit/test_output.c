@@ -318,7 +318,7 @@ static off_t file_size(int fd)
 	return st.st_size;
 }
 
-/* SIGXFSZ has its default action here, too. */
+/* SIGXFSZ has its default action here, too. One write for all, of which three records fit. */
 static void check_full_file(int flags)
 {
 	static const char record[300] = "record";
@@ -328,17 +328,37 @@ static void check_full_file(int flags)
 	assert_int_equal(fcntl(fd, F_SETFL, flags), 0);
 	assert_int_equal(output_new(fd, true, 0, &o), 0);
 	limit_file_size(1000);
-	for (i = 0; i < 3; i++)
+	for (i = 0; i < 5; i++)
 		assert_int_equal(output_put(o, record, sizeof(record)), 0);
-	for (i = 0; i < 2; i++)
-		assert_int_equal(output_put(o, record, sizeof(record)), -EFBIG);
+	assert_int_equal(file_size(fd), 0);
+	assert_int_equal(output_flush(o), -EFBIG);
 	assert_int_equal(file_size(fd), 900);
 	assert_int_equal(output_dropped(o), 2);
 	assert_int_equal(output_flush(o), 0);
 	assert_false(is_pending(SIGXFSZ));
 	limit_file_size(RLIM_INFINITY);
 	assert_int_equal(output_put(o, record, sizeof(record)), 0);
+	assert_int_equal(output_flush(o), 0);
 	assert_int_equal(file_size(fd), 1200);
+	output_free(o);
+}
+
+/* What cannot be written takes the record along that did not fit into the queue behind it. */
+static void test_full_file_batch(void **state)
+{
+	static const char record[30000] = "record";
+	int fd = temporary_file();
+	struct output *o = NULL;
+
+	(void)state;
+	assert_int_equal(output_new(fd, true, 0, &o), 0);
+	limit_file_size(40000);
+	assert_int_equal(output_put(o, record, sizeof(record)), 0);
+	assert_int_equal(output_put(o, record, sizeof(record)), 0);
+	assert_int_equal(output_put(o, record, sizeof(record)), -EFBIG);
+	assert_int_equal(output_dropped(o), 2);
+	assert_int_equal(file_size(fd), 30000);
+	limit_file_size(RLIM_INFINITY);
 	output_free(o);
 }
 
@@ -373,6 +393,7 @@ static void test_full_file_with_a_tail(void **state)
 	assert_int_equal(output_put(o, "c", 1), -EFBIG);
 	limit_file_size(RLIM_INFINITY);
 	assert_int_equal(output_put(o, expected + 300, 300), 0);
+	assert_int_equal(output_flush(o), 0);
 	assert_int_equal(pread(fd, found, sizeof(found), 0), 600);
 	assert_memory_equal(found, expected, 600);
 	assert_int_equal(file_size(fd), 5000);
@@ -388,8 +409,9 @@ static void test_full_device(void **state)
 	(void)state;
 	assert_true(fd >= 0);
 	assert_int_equal(output_new(fd, true, 0, &o), 0);
-	assert_int_equal(put_record(o, 0), -ENOSPC);
-	assert_int_equal(put_record(o, 1), -ENOSPC);
+	assert_int_equal(put_record(o, 0), 0);
+	assert_int_equal(put_record(o, 1), 0);
+	assert_int_equal(output_flush(o), -ENOSPC);
 	assert_int_equal(output_flush(o), 0);
 	assert_int_equal(output_dropped(o), 2);
 	output_free(o);
@@ -409,7 +431,8 @@ static void test_foreign_signal_stays(void **state)
 	raise(SIGXFSZ);
 	assert_int_equal(output_new(temporary_file(), true, 0, &o), 0);
 	limit_file_size(10);
-	assert_int_equal(put_record(o, 0), -EFBIG);
+	assert_int_equal(put_record(o, 0), 0);
+	assert_int_equal(output_flush(o), -EFBIG);
 	limit_file_size(RLIM_INFINITY);
 	assert_true(is_pending(SIGXFSZ));
 	assert_int_equal(sigwait(&set, &sig), 0);
@@ -440,6 +463,7 @@ int main(void)
 		cmocka_unit_test(test_record_too_long),
 		cmocka_unit_test(test_full_file),
 		cmocka_unit_test(test_full_file_append),
+		cmocka_unit_test(test_full_file_batch),
 		cmocka_unit_test(test_full_file_with_a_tail),
 		cmocka_unit_test(test_full_device),
 		cmocka_unit_test(test_foreign_signal_stays),

@@ -34,18 +34,29 @@ static void note_write(struct ktally_monitor *m, struct monitor_output *o, int e
 	o->failed_before = true;
 }
 
-/* The bytes of one record are in m->buf; seq counts only records that got out. */
+/* What is dropped are the last records, so the next one takes the first of their numbers: seq counts
+ * only records that got out. */
+static void after_write(struct ktally_monitor *m, struct monitor_output *o, int err)
+{
+	uint64_t dropped = output_dropped(o->out);
+
+	o->sink.seq -= dropped - o->dropped_before;
+	o->dropped_before = dropped;
+	note_write(m, o, err);
+}
+
+/* The bytes of one record are in m->buf. */
 static void put(struct ktally_monitor *m, struct monitor_output *o)
 {
 	int err = m->buf.err;
 
-	if (!m->buf.len && !err)
-		return;
-	if (!err)
-		err = output_put(o->out, m->buf.data, m->buf.len);
-	if (err)
+	if (err) {
 		o->sink.seq--;
-	note_write(m, o, err);
+		note_write(m, o, err);
+	} else if (m->buf.len) {
+		err = output_put(o->out, m->buf.data, m->buf.len);
+		after_write(m, o, err);
+	}
 }
 
 #define EMIT(m, kind, record)                                                                      \
@@ -105,7 +116,7 @@ void monitor_flush(struct ktally_monitor *m)
 	size_t i;
 
 	for (i = 0; i < m->output_cnt; i++)
-		note_write(m, &m->outputs[i], output_flush(m->outputs[i].out));
+		after_write(m, &m->outputs[i], output_flush(m->outputs[i].out));
 }
 
 uint64_t monitor_dropped(const struct ktally_monitor *m)
@@ -249,7 +260,7 @@ static void drain(struct ktally_monitor *m)
 	size_t i;
 
 	for (i = 0; i < m->output_cnt; i++)
-		note_write(m, &m->outputs[i], output_drain(m->outputs[i].out, DRAIN_MS));
+		after_write(m, &m->outputs[i], output_drain(m->outputs[i].out, DRAIN_MS));
 }
 
 /* What waits for a slow reader goes first, so that there is room for the trailer and its counts are

@@ -39,7 +39,8 @@ struct target_state {
 struct monitor_output {
 	struct sink sink;
 	struct output *out;
-	bool failed_before; /* its error has been logged */
+	uint64_t dropped_before; /* records, already taken off sink.seq */
+	bool failed_before;	 /* its error has been logged */
 };
 
 struct metrics_callback {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * Whole records to a file descriptor. A file that never waits (regular, block, /dev/null) is
- * written at once; a pipe, socket or terminal from a queue, as far as its reader lets us.
+ * written some records at a time; a pipe, socket or terminal as far as its reader lets us.
  */
 #include "sinks/output.h"
 
@@ -20,7 +20,10 @@
 #include "base/buf.h"
 #include "base/clock.h"
 
-enum { DEFAULT_QUEUE_BYTES = 1 << 20 };
+enum {
+	DEFAULT_QUEUE_BYTES = 1 << 20,
+	FILE_BATCH_BYTES = 1 << 16, /* so much of a tick goes to a file in one write */
+};
 
 struct output {
 	int fd;
@@ -198,33 +201,39 @@ static int signal_of(int err)
 
 /*
  * A library may not change what a signal does to its process. SIGPIPE and SIGXFSZ go to the thread
- * that wrote: they are blocked meanwhile, and the one that this write raised is taken off again,
+ * that wrote: they are blocked while it writes, and one that a write raised is taken off again,
  * unless one was pending before, which is then somebody else's.
  */
-static ssize_t quiet_write(const struct output *o, const void *data, size_t len)
+struct quiet {
+	sigset_t old;
+	sigset_t pending;
+};
+
+static void quiet_begin(struct quiet *q)
 {
-	static const struct timespec no_wait;
-	sigset_t raised, old, pending;
-	ssize_t n;
-	int err, sig;
+	sigset_t raised;
 
 	sigemptyset(&raised);
 	sigaddset(&raised, SIGPIPE);
 	sigaddset(&raised, SIGXFSZ);
-	pthread_sigmask(SIG_BLOCK, &raised, &old);
-	sigpending(&pending);
-	n = plain_write(o, data, len);
-	err = errno;
-	sig = n < 0 ? signal_of(err) : 0;
-	if (sig && !sigismember(&pending, sig)) {
+	pthread_sigmask(SIG_BLOCK, &raised, &q->old);
+	sigpending(&q->pending);
+}
+
+/* err: what the last write said, 0 or -errno. */
+static void quiet_end(const struct quiet *q, int err)
+{
+	static const struct timespec no_wait;
+	int sig = signal_of(-err);
+	sigset_t raised;
+
+	if (sig && !sigismember(&q->pending, sig)) {
 		sigemptyset(&raised);
 		sigaddset(&raised, sig);
 		while (sigtimedwait(&raised, NULL, &no_wait) < 0 && errno == EINTR)
 			;
 	}
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	errno = err;
-	return n;
+	pthread_sigmask(SIG_SETMASK, &q->old, NULL);
 }
 
 static ssize_t write_chunk(const struct output *o, const void *data, size_t len)
@@ -235,7 +244,7 @@ static ssize_t write_chunk(const struct output *o, const void *data, size_t len)
 		if (o->is_socket)
 			n = send(o->fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 		else
-			n = quiet_write(o, data, len);
+			n = plain_write(o, data, len);
 	} while (n < 0 && errno == EINTR);
 	return n < 0 ? -errno : n;
 }
@@ -252,8 +261,32 @@ static bool truncate_record(const struct output *o, off_t written)
 	return !ftruncate(o->fd, end - written) && lseek(o->fd, end - written, SEEK_SET) >= 0;
 }
 
-/* 0 or the error that stopped it; what was not written stays in the queue. */
-static int write_file(struct output *o)
+/* Bytes of the record that is partly out. */
+static size_t begun_bytes(const struct output *o)
+{
+	return o->sent - (o->done ? end_at(o, o->done - 1) : 0);
+}
+
+/*
+ * Leaves the file with whole records only. One that was begun and can be neither finished nor taken
+ * back stays in the queue, alone: it is finished before anything else, so that the file never holds
+ * half a line followed by another.
+ */
+static void drop_unwritten(struct output *o)
+{
+	size_t begun = begun_bytes(o), end;
+
+	if (!begun || truncate_record(o, begun)) {
+		drop_queue(o);
+		return;
+	}
+	end = end_at(o, o->done);
+	o->dropped += end_count(o) - o->done - 1;
+	o->bytes.len = end;
+	o->ends.len = (o->done + 1) * sizeof(end);
+}
+
+static int write_queue(struct output *o)
 {
 	ssize_t n;
 
@@ -266,14 +299,24 @@ static int write_file(struct output *o)
 	return 0;
 }
 
-/*
- * The queue of a file holds at most one record: one that was begun and could be neither finished
- * nor taken back. It is finished first, so that the file never holds half a line followed by
- * another.
- */
+static int write_file(struct output *o)
+{
+	struct quiet q;
+	int err;
+
+	if (!waiting_bytes(o))
+		return 0;
+	quiet_begin(&q);
+	err = write_queue(o);
+	if (err)
+		drop_unwritten(o);
+	quiet_end(&q, err);
+	return err;
+}
+
 static int put_file(struct output *o, const void *record, size_t len)
 {
-	int err = write_file(o);
+	int err = begun_bytes(o) ? write_file(o) : 0;
 
 	if (!err)
 		err = enqueue(o, record, len);
@@ -281,11 +324,7 @@ static int put_file(struct output *o, const void *record, size_t len)
 		o->dropped++;
 		return err;
 	}
-	err = write_file(o);
-	if (!err || (o->sent && !truncate_record(o, o->sent)))
-		return 0;
-	drop_queue(o);
-	return err;
+	return waiting_bytes(o) < FILE_BATCH_BYTES ? 0 : write_file(o);
 }
 
 static int lose_reader(struct output *o)
@@ -308,15 +347,12 @@ static int wait_writable(struct output *o, int timeout_ms)
 	return r;
 }
 
-static int write_stream(struct output *o)
+/* Asked also when nothing waits: a reader that went is noticed while the target is quiet. */
+static int write_ready(struct output *o)
 {
 	ssize_t n;
 	int r;
 
-	if (o->gone)
-		return -EPIPE;
-	/* Asked also when nothing waits: a reader that went is noticed while the target is quiet.
-	 */
 	while ((r = wait_writable(o, 0)) > 0 && waiting_bytes(o)) {
 		n = write_chunk(o, o->bytes.data + o->sent, next_chunk(o));
 		if (n == -EAGAIN || n == -ENOBUFS || n == -ENOMEM)
@@ -326,6 +362,19 @@ static int write_stream(struct output *o)
 		mark_sent(o, n);
 	}
 	return r < 0 ? r : 0;
+}
+
+static int write_stream(struct output *o)
+{
+	struct quiet q;
+	int err;
+
+	if (o->gone)
+		return -EPIPE;
+	quiet_begin(&q);
+	err = write_ready(o);
+	quiet_end(&q, err);
+	return err;
 }
 
 static int put_stream(struct output *o, const void *record, size_t len)
