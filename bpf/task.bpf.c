@@ -53,7 +53,6 @@ static __always_inline s64 rss_bytes(struct task_struct *task)
 	       << PAGE_SHIFT;
 }
 
-/* An empty slot is a NULL pointer, which reads as mode 0: no branch for the verifier to follow. */
 static __always_inline bool is_regular(struct file **slot)
 {
 	struct file *file = NULL;
@@ -62,21 +61,43 @@ static __always_inline bool is_regular(struct file **slot)
 	return (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) == S_IFREG;
 }
 
+/* Of the 64 descriptors whose bits these are. */
+static __always_inline s64 regular_in_word(struct file **fds, u64 word)
+{
+	s64 regular = 0;
+	u32 i;
+
+	for (i = 0; i < 64; i++) {
+		if (!word)
+			break;
+		regular += is_regular(fds + popcount64((word & -word) - 1));
+		word &= word - 1;
+	}
+	return regular;
+}
+
 static __always_inline s64 regular_files(struct task_struct *task)
 {
-	struct fdtable *fdt = BPF_CORE_READ(task, files, fdt);
-	struct file **fds = BPF_CORE_READ(fdt, fd);
-	u32 i, max_fds = BPF_CORE_READ(fdt, max_fds);
+	struct fdtable *fdt = task->files->fdt;
+	struct file **fds = fdt->fd;
+	unsigned long *bits = fdt->open_fds;
+	u32 i, max_fds = fdt->max_fds;
 	s64 regular = 0;
 
 	if (!fds || max_fds > FILES_MAX)
 		return TASK_UNKNOWN;
-	for (i = 0; i < FILES_MAX; i++) {
-		if (i >= max_fds)
+	for (i = 0; i < FILES_MAX / 64; i++) {
+		if (i * 64 >= max_fds)
 			break;
-		regular += is_regular(fds + i);
+		regular += regular_in_word(fds + i * 64, fds_word(bits, i));
 	}
 	return regular;
+}
+
+/* May sum_exec_runtime be behind? The kernel brings it up to date when a task leaves its CPU. */
+static __always_inline bool may_run(struct task_struct *task)
+{
+	return bpf_core_field_exists(task->on_cpu) ? task->on_cpu : !task_state(task);
 }
 
 static __always_inline void write_leader(struct seq_file *seq, struct task_struct *task)
@@ -103,8 +124,8 @@ int task_read(struct bpf_iter__task *ctx)
 		return 0;
 	leader = task->pid == task->tgid;
 	rec.process = process_id(task);
-	rec.tid = task->pid;
 	rec.kind = leader ? TASK_REC_LEADER : TASK_REC_THREAD;
+	rec.may_run = may_run(task); /* before its account, which then has what it runs next */
 	account_add_thread(&rec.account, task);
 	bpf_seq_write(ctx->meta->seq, &rec, sizeof(rec));
 	if (leader)

@@ -14,7 +14,7 @@
 struct task_account {
 	__u64 utime_ns;
 	__u64 stime_ns;
-	__u64 runtime_ns; /* sum_exec_runtime: exact */
+	__u64 runtime_ns; /* sum_exec_runtime: exact while it is not on a CPU */
 	__u64 voluntary;
 	__u64 involuntary;
 };
@@ -24,8 +24,8 @@ enum task_rec_kind { TASK_REC_THREAD, TASK_REC_LEADER };
 /* One per thread, from the iterator. Of a leader it is followed by a struct task_leader_rec. */
 struct task_thread_rec {
 	__u64 process; /* PROCESS_ID */
-	__u32 tid;
-	__u32 kind; /* enum task_rec_kind */
+	__u32 kind;    /* enum task_rec_kind */
+	__u32 may_run; /* it was on a CPU, so runtime_ns may be behind by up to a tick */
 	struct task_account account;
 };
 

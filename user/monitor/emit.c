@@ -34,8 +34,8 @@ static void note_write(struct ktally_monitor *m, struct monitor_output *o, int e
 	o->failed_before = true;
 }
 
-/* What is dropped are the last records, so the next one takes the first of their numbers: seq counts
- * only records that got out. */
+/* What is dropped are the last records, so the next one takes the first of their numbers: seq
+ * counts only records that got out. */
 static void after_write(struct ktally_monitor *m, struct monitor_output *o, int err)
 {
 	uint64_t dropped = output_dropped(o->out);

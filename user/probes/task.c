@@ -133,8 +133,7 @@ static void set_cpu(struct process *p, int64_t runtime_ns, uint64_t utime, uint6
 	p->now.v[RAW_CPU_USER_NS] = user_ns;
 }
 
-/* The kernel brings sum_exec_runtime up to date only at its ticks; the process's CPU clock is
- * exact. */
+/* Exact at any moment, for two system calls. */
 static void sharpen_cpu(struct process *p)
 {
 	uint64_t cpu_ns;
@@ -147,7 +146,7 @@ static void sharpen_cpu(struct process *p)
 
 static void add_account(struct process *p, const struct task_account *a)
 {
-	/* As sampled, until finish_cpu(). */
+	/* As sampled, until finish(). */
 	raw_add(&p->now, RAW_CPU_NS, a->runtime_ns);
 	raw_add(&p->now, RAW_CPU_USER_NS, a->utime_ns);
 	raw_add(&p->now, RAW_CPU_SYSTEM_NS, a->stime_ns);
@@ -191,6 +190,8 @@ static size_t parse(struct task *t, const char *data, size_t len)
 			add_account(p, &rec->account);
 			p->kernel_voluntary += rec->account.voluntary;
 			p->kernel_involuntary += rec->account.involuntary;
+			p->seen_threads++;
+			p->may_run |= rec->may_run;
 			if (rec->kind == TASK_REC_LEADER)
 				set_leader(p, (const void *)(rec + 1));
 		}
@@ -241,14 +242,22 @@ static int read_exits(struct task *t)
 	return err;
 }
 
-/* What the iterator leaves open: tables too large for it, and CPU time to the nanosecond. */
+/* The kernel brings a thread's run time up to date when it leaves its CPU. While all threads are
+ * seen and none of them runs, their sum is therefore what the process's CPU clock would say. */
+static bool is_sum_exact(const struct process *p)
+{
+	return !p->may_run && p->now.v[RAW_THREADS] == p->seen_threads;
+}
+
+/* What the iterator leaves open: tables too large for it, and the CPU time of what runs now. */
 static void finish(struct task *t, struct process *p)
 {
 	struct proc_fds fds;
 	int fd;
 
 	set_cpu(p, p->now.v[RAW_CPU_NS], p->now.v[RAW_CPU_USER_NS], p->now.v[RAW_CPU_SYSTEM_NS]);
-	sharpen_cpu(p);
+	if (!is_sum_exact(p))
+		sharpen_cpu(p);
 	raw_max(&p->now, RAW_VOLUNTARY, p->kernel_voluntary);
 	raw_max(&p->now, RAW_INVOLUNTARY, p->kernel_involuntary);
 	if (p->exited ||
@@ -269,7 +278,8 @@ static int read_iter(void *self)
 	int err;
 
 	HASH_ITER(hh, t->env->table->by_id, p, next) {
-		p->seen = false;
+		p->seen = p->may_run = false;
+		p->seen_threads = 0;
 		p->kernel_voluntary = p->kernel_involuntary = 0;
 	}
 	err = run_iterator(t);

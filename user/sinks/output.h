@@ -19,9 +19,9 @@ struct output;
 int output_new(int fd, bool own_fd, size_t max_queue_bytes, struct output **ret);
 void output_free(struct output *o);
 /* Queues one whole record. -EAGAIN: dropped, the queue is full; -EPIPE: the reader has gone;
- * -ENOSPC, -EIO, ...: the file system refused, and this record and those before it that had not been
- * written were dropped (a partial line is truncated away where the file allows it). Every drop is
- * counted, and what is dropped are always the last records of the queue. */
+ * -ENOSPC, -EIO, ...: the file system refused, and this record and those before it that had not
+ * been written were dropped (a partial line is truncated away where the file allows it). Every drop
+ * is counted, and what is dropped are always the last records of the queue. */
 int output_put(struct output *o, const void *record, size_t len);
 /* Writes what can be written now. 0 also when something still waits; errors as above. */
 int output_flush(struct output *o);

@@ -34,6 +34,8 @@ struct process {
 	uint8_t grace;	   /* reads since exited in which threads of it were still switching */
 	uint32_t live_threads; /* that the sched instrument still has an entry for */
 	bool seen;	   /* by the task instrument, at this read */
+	bool may_run;	   /* a thread of it was on a CPU then */
+	uint32_t seen_threads;
 	int64_t kernel_voluntary;   /* the kernel's own switch counts, at this read */
 	int64_t kernel_involuntary;
 	int64_t kernel_switches_before; /* both, at the read before; RAW_UNKNOWN: none */
