@@ -30,6 +30,8 @@ be_nobody() {
 require_nobody() {
 	require_root
 	require setpriv
+	# A folder that nobody can reach is an error, and the tests' own are root's.
+	export KTALLY_RULES_DIR=$PUBLIC/rules.d
 	[[ -x $PUBLIC/ktally ]] || cp "$KTALLY" "$PUBLIC/ktally"
 	be_nobody "${1:-}"
 	"${nobody[@]}" true 2>refused || skip "setpriv: $(cat refused)"
