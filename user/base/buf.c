@@ -25,11 +25,13 @@ void buf_reset(struct buf *b)
 	b->err = 0;
 }
 
-static char *grow(struct buf *b, size_t n)
+char *buf_grow(struct buf *b, size_t n)
 {
 	size_t cap = b->cap ? b->cap : CAP_MIN;
 	char *data = NULL;
 
+	if (b->err)
+		return NULL;
 	if (n <= SIZE_MAX / 2 - b->len) {
 		while (cap < b->len + n)
 			cap *= 2;
@@ -42,15 +44,6 @@ static char *grow(struct buf *b, size_t n)
 	b->data = data;
 	b->cap = cap;
 	return data + b->len;
-}
-
-char *buf_reserve(struct buf *b, size_t n)
-{
-	if (b->err)
-		return NULL;
-	if (b->data && n <= b->cap - b->len)
-		return b->data + b->len;
-	return grow(b, n);
 }
 
 void buf_append(struct buf *b, const void *data, size_t n)

@@ -17,8 +17,13 @@ struct buf {
 void buf_fini(struct buf *b);
 /* Empties the buffer and keeps its memory. */
 void buf_reset(struct buf *b);
+/* For buf_reserve() alone. */
+char *buf_grow(struct buf *b, size_t n);
 /* Room for n more bytes; NULL after a failed allocation. */
-char *buf_reserve(struct buf *b, size_t n);
+static inline char *buf_reserve(struct buf *b, size_t n)
+{
+	return !b->err && b->data && n <= b->cap - b->len ? b->data + b->len : buf_grow(b, n);
+}
 void buf_append(struct buf *b, const void *data, size_t n);
 void buf_puts(struct buf *b, const char *s);
 void buf_putc(struct buf *b, char c);

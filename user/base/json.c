@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define TWO_52 4503599627370496.0
 #define TWO_53 9007199254740992.0
 /* Bytes that one byte of text can become: \u001f */
 #define ESCAPED_MAX 6
@@ -234,15 +235,21 @@ static char *digits_before(char *at, uint64_t v, int min_digits)
 	return at;
 }
 
+static int digit_count(uint64_t v)
+{
+	int cnt = 1;
+
+	for (; v >= 10000; v /= 10000)
+		cnt += 4;
+	return cnt + (v >= 10) + (v >= 100) + (v >= 1000);
+}
+
 static char *write_uint(char *to, uint64_t v)
 {
-	char digits[NUMBER_MAX];
-	char *end = digits + sizeof(digits);
-	const char *start = digits_before(end, v, 1);
-	size_t len = (size_t)(end - start);
+	char *end = to + digit_count(v);
 
-	memcpy(to, start, len);
-	return to + len;
+	digits_before(end, v, 1);
+	return end;
 }
 
 void jsonw_int(struct json *j, const char *key, int64_t value)
@@ -257,6 +264,13 @@ void jsonw_int(struct json *j, const char *key, int64_t value)
 	end(j, write_uint(to, value < 0 ? -(uint64_t)value : (uint64_t)value));
 }
 
+/* To the nearest integer, ties to even, as rint(3) in the default mode, without its call: up to
+ * 2^53 the sum has no room for a fraction. */
+static double round_even(double magnitude)
+{
+	return magnitude < TWO_52 ? magnitude + TWO_52 - TWO_52 : magnitude;
+}
+
 struct fixed {
 	bool negative;
 	uint64_t whole;
@@ -267,14 +281,14 @@ struct fixed {
 static bool fixed_split(double value, int decimals, struct fixed *ret)
 {
 	/* Without decimals a tie depends on the whole part: round before it is split off. */
-	double magnitude = fabs(decimals ? value : rint(value));
+	double magnitude = decimals ? fabs(value) : round_even(fabs(value));
 
 	if (!(magnitude < TWO_53))
 		return false;
 	/* The fraction is exact, and scaled alone it fits 64 bits at nine decimals. */
 	ret->whole = (uint64_t)magnitude;
-	ret->fraction =
-		(uint64_t)llrint((magnitude - (double)ret->whole) * powers_of_ten[decimals]);
+	ret->fraction = (uint64_t)round_even((magnitude - (double)ret->whole) *
+					     powers_of_ten[decimals]);
 	if (ret->fraction == powers_of_ten[decimals]) {
 		ret->fraction = 0;
 		ret->whole++;
@@ -284,25 +298,46 @@ static bool fixed_split(double value, int decimals, struct fixed *ret)
 	return true;
 }
 
-void jsonw_fixed(struct json *j, const char *key, double value, int decimals)
+static char *write_fixed(char *to, double value, int decimals)
 {
 	struct fixed f;
-	char *to;
 
 	if (!fixed_split(value, decimals, &f)) {
-		jsonw_null(j, key);
-		return;
+		memcpy(to, "null", 4);
+		return to + 4;
 	}
-	to = begin(j, key, NUMBER_MAX);
-	if (!to)
-		return;
 	if (f.negative)
 		*to++ = '-';
 	to = write_uint(to, f.whole);
-	if (decimals) {
-		*to++ = '.';
-		digits_before(to + decimals, f.fraction, decimals);
-		to += decimals;
+	if (!decimals)
+		return to;
+	*to++ = '.';
+	digits_before(to + decimals, f.fraction, decimals);
+	return to + decimals;
+}
+
+void jsonw_fixed(struct json *j, const char *key, double value, int decimals)
+{
+	char *to = begin(j, key, NUMBER_MAX);
+
+	if (to)
+		end(j, write_fixed(to, value, decimals));
+}
+
+void jsonw_fixed_row(struct json *j, const struct json_column *columns, const double *values,
+		     size_t cnt)
+{
+	char *to = buf_reserve(j->out, cnt * (1 + JSON_KEY_MAX + NUMBER_MAX));
+	size_t i;
+
+	if (!to)
+		return;
+	for (i = 0; i < cnt; i++) {
+		*to = ',';
+		to += j->comma;
+		j->comma = true;
+		memcpy(to, columns[i].key, JSON_KEY_MAX);
+		to = write_fixed(to + columns[i].key_len, values[i], columns[i].decimals);
 	}
 	end(j, to);
 }

@@ -27,6 +27,15 @@ void jsonw_int(struct json *j, const char *key, int64_t value);
 /* Exactly `decimals` (0 to 9) digits after the point; NaN, infinities and |value| >= 2^53 become
  * null. */
 void jsonw_fixed(struct json *j, const char *key, double value, int decimals);
+/* Many such numbers at once, for lines of which a second has hundreds of thousands. */
+#define JSON_KEY_MAX 48
+struct json_column {
+	char key[JSON_KEY_MAX]; /* rendered: "name": with quotes and colon */
+	uint8_t key_len;
+	uint8_t decimals;
+};
+void jsonw_fixed_row(struct json *j, const struct json_column *columns, const double *values,
+		     size_t cnt);
 /* The number that jsonw_fixed writes, as a reader has it; NaN where it writes null. */
 double jsonw_fixed_value(double value, int decimals);
 /* Shortest form that reads back as the same double; for values whose scale is not known. */

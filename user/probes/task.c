@@ -24,6 +24,7 @@ struct task {
 	struct task_bpf *skel;
 	struct bpf_reader exits;
 	char *buf; /* READ_SIZE: what the iterator wrote and is not yet parsed */
+	struct process *at; /* that of the last record; while the iterator is read */
 };
 
 static void *make(struct probe_env *env)
@@ -172,6 +173,21 @@ static void set_leader(struct process *p, const struct task_leader_rec *rec)
 	p->seen = true;
 }
 
+/* Records come by PID, as does the table, mostly: the next one is looked at before it is searched
+ * for. */
+static struct process *find(struct task *t, uint64_t id)
+{
+	struct process *next = t->at ? t->at->hh.next : t->env->table->by_id;
+
+	if (t->at && t->at->id == id)
+		return t->at;
+	if (!next || next->id != id)
+		next = process_find(t->env->table, id);
+	if (next)
+		t->at = next;
+	return next;
+}
+
 /* Consumes whole records; returns the bytes used. */
 static size_t parse(struct task *t, const char *data, size_t len)
 {
@@ -185,7 +201,7 @@ static size_t parse(struct task *t, const char *data, size_t len)
 		       (rec->kind == TASK_REC_LEADER ? sizeof(struct task_leader_rec) : 0);
 		if (len - used < size)
 			break;
-		p = process_find(t->env->table, rec->process);
+		p = find(t, rec->process);
 		if (p) {
 			add_account(p, &rec->account);
 			p->kernel_voluntary += rec->account.voluntary;
@@ -206,6 +222,7 @@ static int run_iterator(struct task *t)
 	ssize_t n;
 	int fd;
 
+	t->at = NULL;
 	fd = bpf_iter_create(bpf_link__fd(t->skel->links.task_read));
 	if (fd < 0)
 		return -errno;

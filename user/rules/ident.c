@@ -8,8 +8,7 @@
 #include <string.h>
 
 #define HASH_NONFATAL_OOM 1
-#include <uthash.h>
-
+#include "base/hash.h"
 #include "rules/field.h"
 
 /* Compared as bytes: no padding. */

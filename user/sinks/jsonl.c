@@ -163,13 +163,14 @@ static void jsonl_header(struct sink *s, struct buf *out, const struct header_re
 	end(&j);
 }
 
-static void put_metrics(struct json *j, const double v[METRIC_COUNT])
-{
-	size_t i;
-
-	for (i = 0; i < METRIC_COUNT; i++)
-		jsonw_fixed(j, metrics[i].name, v[i], metrics[i].decimals);
-}
+static const struct json_column metric_columns[METRIC_COUNT] = {
+#define RAW(...)
+#define METRIC(id, name, unit, decimals, ...) \
+	[METRIC_##id] = { "\"" name "\":", sizeof("\"" name "\":") - 1, decimals },
+#include "base/metrics.def"
+#undef RAW
+#undef METRIC
+};
 
 static void jsonl_snapshot(struct sink *s, struct buf *out, const struct snapshot *r)
 {
@@ -186,7 +187,7 @@ static void jsonl_snapshot(struct sink *s, struct buf *out, const struct snapsho
 	jsonw_int(&j, "processes", r->processes);
 	jsonw_fixed(&j, "interval_seconds", r->interval_seconds, 6);
 	jsonw_fixed(&j, "monotonic_seconds", (double)(r->monotonic_ns / 1000) / 1e6, 6);
-	put_metrics(&j, r->v);
+	jsonw_fixed_row(&j, metric_columns, r->v, METRIC_COUNT);
 	jsonw_object(&j, "custom_metrics");
 	for (i = 0; i < r->custom_cnt; i++)
 		put_number(&j, r->custom[i].name, r->custom[i].value);

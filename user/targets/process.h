@@ -7,13 +7,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <uthash.h>
-
+#include "base/hash.h"
 #include "base/metrics.h"
 
 #define PROCESS_FD_NONE (-1)
 
 struct process {
+	UT_hash_handle hh; /* beside the key: a search touches one line of memory */
 	uint64_t id;	   /* PROCESS_ID: PID and start time */
 	int32_t pid;
 	int32_t ppid;	   /* when it was first seen */
@@ -45,7 +45,6 @@ struct process {
 	struct raw_row now;
 	struct raw_row last; /* what was known at the tick before */
 	struct raw_row first; /* what is known of the moment at which it came under watch */
-	UT_hash_handle hh;
 };
 
 struct process_table {
