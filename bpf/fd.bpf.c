@@ -353,9 +353,9 @@ static __always_inline void fd_first_sight(struct task_struct *task)
 }
 
 /* A child starts with a copy of its parent's table. Attached after the program that marks it
- * watched. */
-SEC("?tp_btf/sched_process_fork")
-int BPF_PROG(fd_fork, struct task_struct *parent, struct task_struct *child)
+ * watched, and where that one is. */
+SEC("?tp_btf/sched_wakeup_new")
+int BPF_PROG(fd_fork, struct task_struct *child)
 {
 	if (child->pid == child->tgid)
 		fd_first_sight(child);

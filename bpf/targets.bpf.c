@@ -120,6 +120,16 @@ static __always_inline struct member *member_of(struct task_struct *task)
 	return is_watched(task->tgid) ? bpf_map_lookup_elem(&members, &id) : NULL;
 }
 
+static __always_inline struct member *member_current(u32 tgid)
+{
+	u64 id;
+
+	if (!is_watched(tgid))
+		return NULL;
+	id = current_process_id((void *)bpf_get_current_task());
+	return bpf_map_lookup_elem(&members, &id);
+}
+
 /* A process that lived before and now matches: joins, with a history that ktally did not see. */
 static __always_inline void join(struct task_struct *leader, u64 groups)
 {
@@ -131,21 +141,24 @@ static __always_inline void join(struct task_struct *leader, u64 groups)
 		watch(leader, groups, 0, leader->real_parent->tgid);
 }
 
-/* Runs in the parent, before the child is woken for the first time. */
-SEC("?tp_btf/sched_process_fork")
-int BPF_PROG(targets_fork, struct task_struct *parent, struct task_struct *child)
+/* Runs in the parent, before the child runs for the first time, as sched_process_fork does. That
+ * one can be missed on 7.x, where a program on a tracepoint can be preempted and is skipped
+ * meanwhile; this one is under the run queue's lock, with interrupts off. */
+SEC("?tp_btf/sched_wakeup_new")
+int BPF_PROG(targets_fork, struct task_struct *child)
 {
+	u32 parent = bpf_get_current_pid_tgid() >> 32;
 	struct member *m;
 	u64 groups;
 	u8 *byte;
 
 	if (child->pid != child->tgid || child->flags & PF_KTHREAD)
 		return 0;
-	m = member_of(parent);
+	m = member_current(parent);
 	groups = all_group | (m ? m->groups & tree_groups : 0) | groups_by_cgroup(child) |
 		 groups_by_comm(child->comm);
 	if (groups) {
-		watch(child, groups, MEMBER_BORN, parent->tgid);
+		watch(child, groups, MEMBER_BORN, parent);
 		return 0;
 	}
 	byte = watched_byte(child->tgid);

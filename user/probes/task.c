@@ -55,8 +55,8 @@ static void destroy(void *self)
 	free(t);
 }
 
-/* With one process to watch only its threads are visited (Linux 6.1; before, the kernel ignores the
- * wish, and the program skips the others as ever). */
+/* With one process to watch only its threads are visited. A kernel before 6.1 refuses the wish
+ * (E2BIG); then the program skips the others, as ever. */
 static int attach_iter(struct task *t, char *reason)
 {
 	union bpf_iter_link_info only = { .task.pid = (uint32_t)t->env->shared.only_pid };
@@ -64,8 +64,10 @@ static int attach_iter(struct task *t, char *reason)
 		    .link_info_len = sizeof(only));
 	struct bpf_program *prog = t->skel->progs.task_read;
 
-	t->skel->links.task_read =
-		bpf_program__attach_iter(prog, only.task.pid ? &opts : NULL);
+	if (only.task.pid)
+		t->skel->links.task_read = bpf_program__attach_iter(prog, &opts);
+	if (!t->skel->links.task_read)
+		t->skel->links.task_read = bpf_program__attach_iter(prog, NULL);
 	return t->skel->links.task_read ? 0 : bpfload_refuse(reason, "attach", -errno);
 }
 
@@ -378,6 +380,13 @@ static uint64_t lost(const void *self)
 	return t->skel ? t->skel->bss->task_lost + bpfload_misses(t->skel->obj) : 0;
 }
 
+static size_t skips(const void *self, struct bpf_skip *list, size_t max)
+{
+	const struct task *t = self;
+
+	return t->skel ? bpfload_skips(t->skel->obj, list, max) : 0;
+}
+
 #define LEVELS                                                                                  \
 	(RAW_BIT(CPU_NS) | RAW_BIT(CPU_USER_NS) | RAW_BIT(CPU_SYSTEM_NS) | RAW_BIT(RSS_BYTES) | \
 	 RAW_BIT(THREADS) | RAW_BIT(OPEN_FDS) | RAW_BIT(OPEN_FILES) | RAW_BIT(OPEN_FDS_LIMIT))
@@ -408,4 +417,5 @@ const struct instrument instrument_task = {
 	.destroy = destroy,
 	.forget = forget,
 	.lost = lost,
+	.skips = skips,
 };
