@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 
 #include "base/ladder.h"
+#include "base/preempt.h"
 #include "check/check.h"
 #include "folder.h"
 
@@ -79,7 +80,7 @@ static void a_host_that_allows_everything(void **state)
 	folder_puts(&f, "kernel/btf/vmlinux", "btf");
 	folder_puts(&f, "kernel/security/lockdown", "none [integrity] confidentiality\n");
 	check_kernel(c, f.fd, f.fd);
-	assert_int_equal(c->cnt, 6);
+	assert_int_equal(c->cnt, 7);
 	for (i = 0; i < c->cnt; i++) {
 		assert_int_equal(c->items[i].ok, CHECK_YES);
 		assert_null(c->items[i].fix);
@@ -174,6 +175,36 @@ static void the_best_rung_that_opened_counts(void **state)
 		assert_int_equal(sum.exact, cases[i].exact);
 		assert_true(sum.bpf);
 	}
+}
+
+static void programs_that_are_preempted_are_not_exact(void **state)
+{
+	static const struct rung rungs[] = { { .bpf = true, .exact = true, .preempted = true } };
+	static const bool opened[] = { true };
+	struct check_rungs still = { .exact = true };
+	struct check_rungs preempts = { .exact = true, .preempts = true };
+
+	check_rungs_fold(&still, rungs, opened, 1);
+	check_rungs_fold(&preempts, rungs, opened, 1);
+	assert_true(still.exact);
+	assert_false(preempts.exact);
+}
+
+static void what_says_that_a_kernel_preempts(void **state)
+{
+	static const char dynamic[] = "#1 SMP PREEMPT_DYNAMIC Debian 6.12.118-1";
+
+	assert_true(preempt_parse("none voluntary (full)", dynamic));
+	assert_true(preempt_parse("none voluntary (full) lazy", dynamic));
+	assert_true(preempt_parse("full (lazy)", dynamic));
+	assert_false(preempt_parse("none (voluntary) full", dynamic));
+	assert_false(preempt_parse("(none) voluntary full", dynamic));
+	/* debugfs is root's, and not always mounted */
+	assert_true(preempt_parse(NULL, dynamic));
+	assert_true(preempt_parse("", dynamic));
+	assert_true(preempt_parse(NULL, "#1 SMP PREEMPT_RT Debian 6.1.187-1"));
+	assert_true(preempt_parse(NULL, "#1 SMP PREEMPT Thu Jan 1"));
+	assert_false(preempt_parse(NULL, "#1 SMP Debian 5.10.223-1"));
 }
 
 static void every_type_in_use_has_a_fix(void **state)
@@ -303,6 +334,8 @@ int main(void)
 		cmocka_unit_test(what_cannot_be_read_is_unknown),
 		cmocka_unit_test(namespaces_have_their_fixes),
 		cmocka_unit_test(the_best_rung_that_opened_counts),
+		cmocka_unit_test(programs_that_are_preempted_are_not_exact),
+		cmocka_unit_test(what_says_that_a_kernel_preempts),
 		cmocka_unit_test(every_type_in_use_has_a_fix),
 		cmocka_unit_test(the_report_as_json),
 		cmocka_unit_test(a_real_report),

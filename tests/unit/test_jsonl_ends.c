@@ -83,6 +83,7 @@ static void test_other_events(void **state)
 static json_t *render_end(const struct averages *averages, size_t target_cnt, int target_exit)
 {
 	static const struct loss_record losses[] = { { "sched", 3 }, { "records", 2 } };
+	static const struct loss_record skipped[] = { { "sched_wakeup", 1 } };
 	const struct trailer_record t = { .timestamp = 1700000000,
 					  .reason = "targets_ended",
 					  .target_exit_known = target_exit >= 0,
@@ -92,6 +93,8 @@ static json_t *render_end(const struct averages *averages, size_t target_cnt, in
 					  .lost_events = 5,
 					  .losses = losses,
 					  .loss_cnt = 2,
+					  .skipped = skipped,
+					  .skipped_cnt = 1,
 					  .averages = averages,
 					  .target_cnt = target_cnt,
 					  .overhead_cpu_seconds = 0.0125,
@@ -107,8 +110,8 @@ static void test_trailer(void **state)
 {
 	static const char *const keys[] = { "type",        "timestamp",   "time",      "seq",
 					    "reason",      "target_exit", "snapshots", "alerts",
-					    "lost_events", "losses",      "averages",  "maxima",
-					    "overhead",    NULL };
+					    "lost_events", "losses",      "skipped",   "averages",
+					    "maxima",      "overhead",    NULL };
 	struct averages a = { 0 };
 	json_t *r;
 
@@ -123,6 +126,7 @@ static void test_trailer(void **state)
 	want_keys(r, keys);
 	want_int(r, "target_exit", 2);
 	want_int(get(r, "losses"), "sched", 3);
+	want_int(get(r, "skipped"), "sched_wakeup", 1);
 	want_real(get(r, "averages"), "avg_cpu_percent", 2.5);
 	want_real(get(r, "averages"), "avg_threads", 1.25);
 	want_null(get(r, "averages"), "avg_memory_mb");

@@ -128,21 +128,39 @@ int bpfload_share(const struct bpf_shared *shared, struct bpf_map *watched, uint
 	return 0;
 }
 
+static uint64_t misses_of(const struct bpf_program *prog)
+{
+	struct bpf_prog_info info = {};
+	__u32 len = sizeof(info);
+
+	if (bpf_program__fd(prog) < 0 ||
+	    bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &len))
+		return 0;
+	return info.recursion_misses;
+}
+
 uint64_t bpfload_misses(const struct bpf_object *obj)
 {
 	struct bpf_program *prog;
 	uint64_t misses = 0;
 
-	bpf_object__for_each_program(prog, obj) {
-		struct bpf_prog_info info = {};
-		__u32 len = sizeof(info);
-
-		if (bpf_program__fd(prog) < 0 ||
-		    bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &len))
-			continue;
-		misses += info.recursion_misses;
-	}
+	bpf_object__for_each_program(prog, obj)
+		misses += misses_of(prog);
 	return misses;
+}
+
+size_t bpfload_skips(const struct bpf_object *obj, struct bpf_skip *list, size_t max)
+{
+	struct bpf_program *prog;
+	size_t n = 0;
+
+	bpf_object__for_each_program(prog, obj) {
+		uint64_t count = misses_of(prog);
+
+		if (count && n < max)
+			list[n++] = (struct bpf_skip){ bpf_program__name(prog), count };
+	}
+	return n;
 }
 
 int bpfload_attach_multi(const struct bpf_object *obj, const char *program,

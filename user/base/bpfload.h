@@ -41,6 +41,14 @@ int bpfload_refuse(char *reason, const char *stage, int err);
  * CPU: events that nobody counted. 0 before 5.12, which neither skips nor says so. */
 uint64_t bpfload_misses(const struct bpf_object *obj);
 
+/* The same by program: those that were skipped, max of them at most. The names are the object's. */
+struct bpf_skip {
+	const char *program;
+	uint64_t count;
+};
+
+size_t bpfload_skips(const struct bpf_object *obj, struct bpf_skip *list, size_t max);
+
 /* kprobe.multi by symbol: libbpf 1.1 finds no pattern where /proc/kallsyms cannot be read.
  * NULL-terminated symbols; all must exist. */
 int bpfload_attach_multi(const struct bpf_object *obj, const char *program,

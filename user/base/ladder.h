@@ -18,6 +18,7 @@ struct rung {
 	const char *name;
 	bool bpf;	   /* needs the kernel to load programs */
 	bool exact;
+	bool preempted;	   /* its programs can be: not exact on a kernel that does that */
 	uint64_t provides; /* bit per enum raw_id */
 	const char *sees;  /* one sentence: what it counts, and what it cannot see */
 	/* 0, or -errno with a sentence in reason (LADDER_REASON_LEN bytes); leaves nothing behind
@@ -25,6 +26,12 @@ struct rung {
 	int (*open)(void *self, char *reason);
 	int (*read)(void *self);
 };
+
+/* preempts: as preempt.h tells. */
+static inline bool rung_is_exact(const struct rung *r, bool preempts)
+{
+	return r->exact && !(r->preempted && preempts);
+}
 
 enum ladder_bpf { LADDER_BPF_AUTO, LADDER_BPF_OFF, LADDER_BPF_REQUIRE };
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/bpfload.h"
+#include "base/preempt.h"
 #include "monitor/caps.h"
 #include "monitor/opts.h"
 
@@ -66,7 +67,7 @@ static enum ktally_verdict judge(const struct check_rungs *sum)
 
 static int run(struct ktally_check *c, int proc_fd, int sys_fd)
 {
-	struct check_rungs sum;
+	struct check_rungs sum = { .preempts = kernel_preempts(sys_fd) };
 	struct namespaces ns;
 	const char *fix;
 	int err = namespaces_read(proc_fd, getpid(), &ns);

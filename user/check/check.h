@@ -58,11 +58,12 @@ const char *check_program_fix(const char *name);
 
 /* rungs.c: every rung of every instrument, climbed alone. */
 struct check_rungs {
+	bool preempts; /* the kernel does: given */
 	bool exact; /* of all instruments, the best rung that opened */
 	bool bpf;   /* of any */
 };
 
-void check_rungs(struct ktally_check *c, int proc_fd, const char *fix, struct check_rungs *ret);
+void check_rungs(struct ktally_check *c, int proc_fd, const char *fix, struct check_rungs *sum);
 /* Folds in one instrument: of its rungs, best first, the first that opened. */
 void check_rungs_fold(struct check_rungs *sum, const struct rung *rungs, const bool *opened,
 		      size_t cnt);

@@ -18,7 +18,7 @@ void check_rungs_fold(struct check_rungs *sum, const struct rung *rungs, const b
 
 	for (i = 0; i < cnt && !opened[i]; i++)
 		;
-	sum->exact &= i < cnt && rungs[i].exact;
+	sum->exact &= i < cnt && rung_is_exact(&rungs[i], sum->preempts);
 	sum->bpf |= i < cnt && rungs[i].bpf;
 }
 
@@ -41,7 +41,7 @@ static const char *fix_of(const struct rung *r, const char *reason, const char *
 }
 
 static void add(struct ktally_check *c, const char *instrument, const struct rung *r, int err,
-		const char *reason, const char *fix)
+		const char *reason, const char *fix, bool exact)
 {
 	char name[64];
 
@@ -51,7 +51,7 @@ static void add(struct ktally_check *c, const char *instrument, const struct run
 			  reason[0] ? reason : strerror(-err));
 	else
 		check_add(c, "instruments", name, CHECK_YES, NULL, "%s%s",
-			  r->exact ? "exact. " : "", r->sees);
+			  exact ? "exact. " : "", r->sees);
 }
 
 /* Opens the targets of ktally itself on one rung. */
@@ -78,7 +78,8 @@ static void check_targets(struct ktally_check *c, int proc_fd, const char *fix,
 		int err = open_targets(&t, proc_fd, r->name);
 
 		opened[i] = !err;
-		add(c, "targets", r, err, refusal(&t.ladder, r->name), fix);
+		add(c, "targets", r, err, refusal(&t.ladder, r->name), fix,
+		    rung_is_exact(r, sum->preempts));
 		targets_fini(&t);
 	}
 	check_rungs_fold(sum, targets_rungs, opened, targets_rung_cnt);
@@ -106,25 +107,25 @@ static void check_instrument(struct ktally_check *c, const struct instrument *op
 		int err = climb(ops, env, ops->rungs[i].name, &ladder);
 
 		opened[i] = !err;
-		add(c, ops->name, &ops->rungs[i], err, refusal(&ladder, ops->rungs[i].name), fix);
+		add(c, ops->name, &ops->rungs[i], err, refusal(&ladder, ops->rungs[i].name), fix,
+		    rung_is_exact(&ops->rungs[i], sum->preempts));
 	}
 	check_rungs_fold(sum, ops->rungs, opened, ops->rung_cnt);
 }
 
-void check_rungs(struct ktally_check *c, int proc_fd, const char *fix, struct check_rungs *ret)
+void check_rungs(struct ktally_check *c, int proc_fd, const char *fix, struct check_rungs *sum)
 {
-	struct check_rungs sum = { .exact = true };
 	struct targets t;
 	struct probe_env env = { .table = &t.table, .proc_fd = proc_fd };
 	size_t i;
 
-	check_targets(c, proc_fd, fix, &sum);
+	sum->exact = true;
+	check_targets(c, proc_fd, fix, sum);
 	/* Their best rung, whichever that is, as in a run. */
 	if (open_targets(&t, proc_fd, NULL))
 		fix = fix ? fix : check_program_fix("tp_btf");
 	env.shared = t.shared;
 	for (i = 0; instruments[i]; i++)
-		check_instrument(c, instruments[i], &env, fix, &sum);
+		check_instrument(c, instruments[i], &env, fix, sum);
 	targets_fini(&t);
-	*ret = sum;
 }

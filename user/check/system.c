@@ -11,6 +11,7 @@
 #include <sys/utsname.h>
 
 #include "base/cgroupfs.h"
+#include "base/preempt.h"
 #include "base/textfile.h"
 #include "monitor/caps.h"
 
@@ -169,6 +170,15 @@ static void add_lockdown(struct ktally_check *c, int sys_fd)
 		check_add(c, KERNEL, "lockdown", CHECK_YES, NULL, "%s", mode);
 }
 
+static void add_preemption(struct ktally_check *c, int sys_fd)
+{
+	check_add(c, KERNEL, "preemption", CHECK_YES, NULL,
+		  kernel_preempts(sys_fd)
+			  ? "the kernel may preempt itself: programs of fentry can be skipped, "
+			    "which lost_events tells; those of kprobe.multi are not"
+			  : "the kernel does not preempt itself: no program is skipped");
+}
+
 void check_kernel(struct ktally_check *c, int proc_fd, int sys_fd)
 {
 	add_release(c);
@@ -177,6 +187,7 @@ void check_kernel(struct ktally_check *c, int proc_fd, int sys_fd)
 	add_unprivileged(c, proc_fd);
 	add_paranoid(c, proc_fd);
 	add_lockdown(c, sys_fd);
+	add_preemption(c, sys_fd);
 }
 
 void check_namespaces(struct ktally_check *c, const struct namespaces *ns)

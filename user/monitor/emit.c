@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Records to every output, and what becomes of those that could not be written. */
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,9 +12,11 @@
 
 #include "base/cgroupfs.h"
 #include "base/clock.h"
+#include "base/preempt.h"
 #include "monitor/internal.h"
 #include "targets/command.h"
 
+#define PROGRAMS_MAX 64 /* of all objects */
 #define DRAIN_MS 1000 /* a reader that is still slow at the end gets so long */
 
 static void note_write(struct ktally_monitor *m, struct monitor_output *o, int err)
@@ -144,8 +147,8 @@ static void read_line(const char *path, char *line, size_t size)
 	fclose(f);
 }
 
-static void describe_ladder(const char *name, const struct ladder *l, struct rung_refusal *refused,
-			    struct instrument_record *ret)
+static void describe_ladder(const char *name, const struct ladder *l, bool preempts,
+			    struct rung_refusal *refused, struct instrument_record *ret)
 {
 	size_t i;
 
@@ -154,7 +157,8 @@ static void describe_ladder(const char *name, const struct ladder *l, struct run
 		refused[i].reason = l->refused[i].reason;
 	}
 	*ret = (struct instrument_record){ .name = name, .rung = l->active->name,
-					   .exact = l->active->exact, .refused = refused,
+					   .exact = rung_is_exact(l->active, preempts),
+					   .refused = refused,
 					   .refused_cnt = l->refused_cnt };
 }
 
@@ -191,6 +195,16 @@ static void describe_host(struct ktally_monitor *m, struct header_record *h, str
 		h->cgroup_mode = cgroup_mode_names[mounts.mode];
 }
 
+static bool does_preempt(void)
+{
+	int sys_fd = open("/sys", O_DIRECTORY | O_RDONLY | O_CLOEXEC);
+	bool preempts = kernel_preempts(sys_fd);
+
+	if (sys_fd >= 0)
+		close(sys_fd);
+	return preempts;
+}
+
 void monitor_emit_header(struct ktally_monitor *m)
 {
 	struct rung_refusal refused[SAMPLER_INSTRUMENTS_MAX + 1][LADDER_RUNGS_MAX];
@@ -198,6 +212,7 @@ void monitor_emit_header(struct ktally_monitor *m)
 	struct target_record *targets = calloc(m->targets.cnt, sizeof(*targets));
 	struct rule_record *rules = calloc(rules_count(m->rules) + 1, sizeof(*rules));
 	struct header_record h = { .version = ktally_version() };
+	bool preempts = does_preempt();
 	struct utsname uts;
 	char boot_id[64];
 	size_t i;
@@ -208,9 +223,9 @@ void monitor_emit_header(struct ktally_monitor *m)
 	describe_host(m, &h, &uts, boot_id, sizeof(boot_id));
 	for (i = 0; i < m->targets.cnt; i++)
 		describe_target(&m->targets.list[i], &targets[i]);
-	describe_ladder("targets", &m->targets.ladder, refused[0], &instruments[0]);
+	describe_ladder("targets", &m->targets.ladder, preempts, refused[0], &instruments[0]);
 	for (i = 0; i < m->sampler.cnt; i++)
-		describe_ladder(m->sampler.list[i].ops->name, &m->sampler.list[i].ladder,
+		describe_ladder(m->sampler.list[i].ops->name, &m->sampler.list[i].ladder, preempts,
 				refused[i + 1], &instruments[i + 1]);
 	for (i = 0; i < rules_count(m->rules); i++)
 		rules_describe(m->rules, i, &rules[i]);
@@ -263,12 +278,24 @@ static void drain(struct ktally_monitor *m)
 		after_write(m, &m->outputs[i], output_drain(m->outputs[i].out, DRAIN_MS));
 }
 
+static size_t describe_skips(const struct ktally_monitor *m, struct loss_record *ret)
+{
+	struct bpf_skip skips[PROGRAMS_MAX];
+	size_t i, n = targets_skips(&m->targets, skips, PROGRAMS_MAX);
+
+	n += sampler_skips(&m->sampler, skips + n, PROGRAMS_MAX - n);
+	for (i = 0; i < n; i++)
+		ret[i] = (struct loss_record){ skips[i].program, skips[i].count };
+	return n;
+}
+
 /* What waits for a slow reader goes first, so that there is room for the trailer and its counts are
  * the last word. */
 void monitor_emit_trailer(struct ktally_monitor *m)
 {
 	struct averages *averages = calloc(m->targets.cnt, sizeof(*averages));
 	struct loss_record losses[SAMPLER_INSTRUMENTS_MAX + 2 + MONITOR_LINK_KINDS];
+	struct loss_record skipped[PROGRAMS_MAX];
 	struct trailer_record t = { .reason = reason_name(m->reason) };
 	size_t i;
 
@@ -294,6 +321,8 @@ void monitor_emit_trailer(struct ktally_monitor *m)
 	t.losses = losses;
 	t.loss_cnt = m->sampler.cnt + 2;
 	t.loss_cnt += monitor_doors_losses(m, &losses[t.loss_cnt]);
+	t.skipped = skipped;
+	t.skipped_cnt = describe_skips(m, skipped);
 	t.averages = averages;
 	t.target_cnt = averages ? m->targets.cnt : 0;
 	set_overhead(m, &t);

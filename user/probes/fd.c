@@ -303,6 +303,13 @@ static uint64_t lost(const void *self)
 	return f->skel ? f->skel->bss->fd_lost + bpfload_misses(f->skel->obj) : 0;
 }
 
+static size_t skips(const void *self, struct bpf_skip *list, size_t max)
+{
+	const struct fd *f = self;
+
+	return f->skel ? bpfload_skips(f->skel->obj, list, max) : 0;
+}
+
 #define FLOW                                                                           \
 	(RAW_BIT(FD_OPENS) | RAW_BIT(FD_OTHER_TABLE) | RAW_BIT(FD_CLOSES) |            \
 	 RAW_BIT(FD_OPEN_ERRORS) | RAW_BIT(FD_OPEN_EAGAIN) | RAW_BIT(FD_OPEN_ENOENT) | \
@@ -320,11 +327,12 @@ static const struct rung rungs[] = {
 	{ .name = "fentry",
 	  .bpf = true,
 	  .exact = true,
+	  .preempted = true,
 	  .open = open_fentry,
 	  .read = read_bpf,
 	  .provides = FLOW,
-	  .sees = "The same; on a preemptible kernel a hit can be skipped, and is counted as "
-		  "lost." },
+	  .sees = "The same; on a kernel that preempts itself a hit can be skipped, and is "
+		  "counted as lost." },
 	{ .name = "syscall",
 	  .bpf = true,
 	  .open = open_syscall,
@@ -348,4 +356,5 @@ const struct instrument instrument_fd = {
 	.confirm = confirm,
 	.forget = forget,
 	.lost = lost,
+	.skips = skips,
 };

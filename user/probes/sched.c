@@ -259,6 +259,13 @@ static uint64_t lost(const void *self)
 	return s->skel ? s->skel->bss->sched_lost + bpfload_misses(s->skel->obj) : 0;
 }
 
+static size_t skips(const void *self, struct bpf_skip *list, size_t max)
+{
+	const struct sched *s = self;
+
+	return s->skel ? bpfload_skips(s->skel->obj, list, max) : 0;
+}
+
 #define SWITCHES (RAW_BIT(VOLUNTARY) | RAW_BIT(INVOLUNTARY))
 
 static const struct rung rungs[] = {
@@ -280,4 +287,5 @@ const struct instrument instrument_sched = {
 	.confirm = confirm,
 	.forget = forget,
 	.lost = lost,
+	.skips = skips,
 };

@@ -197,6 +197,16 @@ void sampler_settle(struct sampler *s)
 	}
 }
 
+size_t sampler_skips(const struct sampler *s, struct bpf_skip *list, size_t max)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < s->cnt; i++)
+		if (s->list[i].ops->skips && s->list[i].self)
+			n += s->list[i].ops->skips(s->list[i].self, list + n, max - n);
+	return n;
+}
+
 uint64_t sampler_lost(const struct sampler *s, size_t instrument)
 {
 	const struct sampled_instrument *in = &s->list[instrument];

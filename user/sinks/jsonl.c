@@ -352,13 +352,13 @@ static void put_target_exit(struct json *j, const struct trailer_record *r)
 		jsonw_null(j, "target_exit");
 }
 
-static void put_losses(struct json *j, const struct trailer_record *r)
+static void put_losses(struct json *j, const char *key, const struct loss_record *list, size_t cnt)
 {
 	size_t i;
 
-	jsonw_object(j, "losses");
-	for (i = 0; i < r->loss_cnt; i++)
-		jsonw_int(j, r->losses[i].source, r->losses[i].count);
+	jsonw_object(j, key);
+	for (i = 0; i < cnt; i++)
+		jsonw_int(j, list[i].source, list[i].count);
 	jsonw_object_end(j);
 }
 
@@ -382,7 +382,8 @@ static void jsonl_trailer(struct sink *s, struct buf *out, const struct trailer_
 	jsonw_int(&j, "snapshots", r->snapshots);
 	jsonw_int(&j, "alerts", r->alerts);
 	jsonw_int(&j, "lost_events", r->lost_events);
-	put_losses(&j, r);
+	put_losses(&j, "losses", r->losses, r->loss_cnt);
+	put_losses(&j, "skipped", r->skipped, r->skipped_cnt);
 	put_averages(&j, r->target_cnt ? r->averages : NULL);
 	put_maxima(&j, r->target_cnt ? r->averages : NULL);
 	if (r->target_cnt > 1)

@@ -165,6 +165,8 @@ struct trailer_record {
 	uint64_t lost_events;
 	const struct loss_record *losses;
 	size_t loss_cnt;
+	const struct loss_record *skipped; /* by program: those that the kernel did not run */
+	size_t skipped_cnt;
 	const struct averages *averages; /* one per target */
 	size_t target_cnt;
 	double overhead_cpu_seconds;

@@ -13,5 +13,6 @@ int targets_kernel_insert(struct targets *t, const struct process *p);
 int targets_kernel_refresh(struct targets *t);
 void targets_kernel_remove(struct targets *t, const struct process *p);
 uint64_t targets_kernel_lost(const struct targets *t);
+size_t targets_kernel_skips(const struct targets *t, struct bpf_skip *list, size_t max);
 
 #endif

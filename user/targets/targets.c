@@ -71,6 +71,11 @@ uint64_t targets_lost(const struct targets *t)
 	return t->kernel ? targets_kernel_lost(t) : 0;
 }
 
+size_t targets_skips(const struct targets *t, struct bpf_skip *list, size_t max)
+{
+	return t->kernel ? targets_kernel_skips(t, list, max) : 0;
+}
+
 /* A command at its gate is not watched yet: it begins at its exec, in the kernel. */
 static bool ran_before(const struct targets *t, const struct process *p)
 {

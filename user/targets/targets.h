@@ -75,6 +75,7 @@ bool target_had(const struct target *target, const struct process *p);
 /* Has it left every target, alive? */
 bool process_left(const struct process *p);
 uint64_t targets_lost(const struct targets *t);
+size_t targets_skips(const struct targets *t, struct bpf_skip *list, size_t max);
 extern const struct rung targets_rungs[];
 extern const size_t targets_rung_cnt;
 
