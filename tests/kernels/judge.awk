@@ -10,10 +10,13 @@ function row(id, status, verdict, detail) {
 	gsub(/\t/, " ", detail)
 	printf "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", series, mode, preempt, id, status, verdict, detail
 }
+function lacking(symbol) {
+	return index(" " lacks " ", " " symbol " ")
+}
 function verdict_of(id, status) {
-	if (status == "exact" || (status == "lost" && loss[id] == "told"))
+	if (status == "exact" || (status == "lost" && (loss[id] == "told" || lacking(loss[id]))))
 		return "ok"
-	if (status == "absent" || (status == "refused" && index(" " lacks " ", " " needs[id] " ")))
+	if (status == "absent" || (status == "refused" && lacking(needs[id])))
 		return "skip"
 	return "fail"
 }

@@ -177,6 +177,7 @@ need qemu-system-x86_64 busybox cpio flock
 mkdir -p "$OUT" "$RESULTS"
 build
 [[ $build_only ]] && exit
+[[ $(wanted_cases) ]] || die "no case matches '$pattern'"
 rm -f "$RESULTS"/*
 # shellcheck disable=SC2046 # process ids are words
 trap 'kill $(jobs -rp) 2>/dev/null || true' EXIT
