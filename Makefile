@@ -43,7 +43,7 @@ INSTRUMENTS := $(sort $(filter-out targets,$(BPF_NAMES)))
 SKELS	    := $(BPF_NAMES:%=$(O)/gen/%.skel.h)
 LIB_SRC	    := $(sort $(wildcard user/base/*.c user/targets/*.c user/probes/*.c user/sampler/*.c \
 		 user/snapshot/*.c user/rules/*.c user/sinks/*.c user/monitor/*.c user/check/*.c \
-		 user/stacks/*.c \
+		 user/stacks/*.c user/replay/*.c \
 		 user/doors/*.c user/actions/*.c))
 LIB_SRC	    := $(if $(CURL),$(LIB_SRC),$(filter-out user/actions/alertmanager.c user/actions/curl_api.c,$(LIB_SRC)))
 CLI_SRC	    := $(sort $(wildcard user/cli/*.c))

@@ -46,6 +46,7 @@ struct ktally_snapshot;
 struct ktally_snapshots;
 struct ktally_averages;
 struct ktally_alerts;
+struct ktally_replay;
 
 /* ---- metrics: one public table describes every number of a snapshot ---- */
 
@@ -307,6 +308,64 @@ KTALLY_API size_t ktally_alerts__count(const struct ktally_alerts *list);
 KTALLY_API int ktally_alerts__at(const struct ktally_alerts *list, size_t index,
 				 struct ktally_alert *ret);
 KTALLY_API void ktally_alerts__free(struct ktally_alerts *list);
+
+/* ---- rules over a recording ---- */
+
+/* A replay reads a recording, what a jsonl output wrote, and gives the alerts that its rules would
+ * have raised: with the rules of the run that made it, the same records, byte for byte. One thread
+ * at a time. */
+
+struct ktally_replay_opts {
+	size_t sz;
+	int no_default_rules; /* non-zero: without high_cpu, high_memory, file_handle_leak */
+	ktally_log_fn log;    /* NULL: silent */
+	void *log_ctx;
+	size_t :0;
+};
+#define ktally_replay_opts__last_field log_ctx
+
+/* opts may be NULL. */
+KTALLY_API int ktally_replay__open(const struct ktally_replay_opts *opts,
+				   struct ktally_replay **ret);
+KTALLY_API void ktally_replay__close(struct ktally_replay *r);
+/* As of a monitor. */
+KTALLY_API const char *ktally_replay__last_error(const struct ktally_replay *r);
+KTALLY_API int ktally_replay__add_rule(struct ktally_replay *r, const char *text);
+KTALLY_API int ktally_replay__add_rules_file(struct ktally_replay *r, const char *path);
+KTALLY_API int ktally_replay__add_rules_dir(struct ktally_replay *r, const char *path);
+
+struct ktally_sweep_opts {
+	size_t sz;
+	double from, to, step; /* at most 1000 thresholds */
+	size_t :0;
+};
+#define ktally_sweep_opts__last_field step
+
+/* 'EXPR [for DUR]': instead of alerts, how many it would have raised, and for how long it would
+ * have fired, with each threshold of the range in place of the number that its comparison has on
+ * the right (the first comparison, where and/unless join several). */
+KTALLY_API int ktally_replay__what_if(struct ktally_replay *r, const char *text,
+				      const struct ktally_sweep_opts *opts);
+/* Where the records go; none: only __result tells. */
+KTALLY_API int ktally_replay__set_output(struct ktally_replay *r,
+					 const struct ktally_output_opts *opts);
+/* Once. path: plain or gzip; "-": standard input. -EPROTO: no recording, or of another schema;
+ * -EINVAL: a line is no record (records before it were used); -EBADMSG: damaged gzip. A recording
+ * that was cut is no failure: a warning is logged, its whole records are used. */
+KTALLY_API int ktally_replay__run(struct ktally_replay *r, const char *path);
+
+struct ktally_replay_result {
+	size_t sz;
+	uint64_t records;
+	uint64_t snapshots;
+	uint64_t alerts_fired;
+	int cut; /* no trailer ends it */
+	size_t :0;
+};
+#define ktally_replay_result__last_field cut
+
+KTALLY_API int ktally_replay__result(const struct ktally_replay *r,
+				     struct ktally_replay_result *ret);
 
 /* ---- what this host allows ---- */
 

@@ -48,7 +48,7 @@ scripts() {
 
 # ---- what includes what ----
 
-stages=(base targets probes sampler snapshot rules sinks monitor check)
+stages=(base targets probes sampler snapshot rules sinks monitor replay check)
 
 stage_of() {
 	local i

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Checks streams of ktally: each line against the published schema, and the stream as a whole.
 
-validate_jsonl.py [--cut] [--schema FILE] [FILE...]    standard input without a FILE
+validate_jsonl.py [--cut | --some] [--schema FILE] [FILE...]    standard input without a FILE
 
 Prints FILE:LINE: what is wrong; exits 1 when anything is.
 """
@@ -78,6 +78,20 @@ class Stream:
         self.last = kind
 
 
+class Some:
+    """The records that a replay makes: of one kind, with numbers that rise."""
+
+    def __init__(self):
+        self.seq = -1
+        self.last = "trailer"  # none is missing
+
+    def check(self, record):
+        if isinstance(record.get("seq"), int):
+            if record["seq"] <= self.seq:
+                yield f"seq is {record['seq']} after {self.seq}"
+            self.seq = record["seq"]
+
+
 def check_line(line, validator, stream):
     try:
         record = parse(line)
@@ -88,8 +102,8 @@ def check_line(line, validator, stream):
     return [*check_envelope(line), *check_schema(validator, record), *stream.check(record)]
 
 
-def check_file(name, file, validator, cut):
-    stream = Stream()
+def check_file(name, file, validator, args):
+    stream = Some() if args.some else Stream()
     failures = number = 0
 
     def report(problem):
@@ -99,14 +113,14 @@ def check_file(name, file, validator, cut):
 
     for number, line in enumerate(file, 1):
         if not line.endswith(b"\n"):
-            if not cut:
+            if not args.cut:
                 report("the line is cut")
             break
         for problem in check_line(line[:-1], validator, stream):
             report(problem)
     if not number:
         report("no records")
-    elif stream.last != "trailer" and not cut:
+    elif stream.last != "trailer" and not args.cut:
         report("the last record is not the trailer")
     return failures
 
@@ -114,6 +128,7 @@ def check_file(name, file, validator, cut):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cut", action="store_true", help="the end of the stream may be missing")
+    parser.add_argument("--some", action="store_true", help="what a replay prints, no stream")
     parser.add_argument("--schema", type=pathlib.Path, default=SCHEMA)
     parser.add_argument("files", nargs="*", metavar="FILE")
     args = parser.parse_args()
@@ -123,10 +138,10 @@ def main():
     failures = 0
     for name in args.files or ["-"]:
         if name == "-":
-            failures += check_file("stdin", sys.stdin.buffer, validator, args.cut)
+            failures += check_file("stdin", sys.stdin.buffer, validator, args)
         else:
             with open(name, "rb") as file:
-                failures += check_file(name, file, validator, args.cut)
+                failures += check_file(name, file, validator, args)
     return 1 if failures else 0
 
 

@@ -5,6 +5,11 @@
 
 load helpers
 
+# The folder of the host's rules is rules.d here.
+use_rules_dir() {
+	export KTALLY_RULES_DIR=$PWD/rules.d
+}
+
 # FILE NAME EXPR...: a rule file of these rules.
 write_rules() {
 	local file=$1
@@ -37,6 +42,7 @@ reload() {
 }
 
 @test "rules of the host: every *.yaml of the folder, in the order of its name" {
+	use_rules_dir
 	mkdir rules.d
 	write_rules rules.d/20-b.yaml second 'threads > 2000'
 	write_rules rules.d/10-a.yml first 'threads > 1000'
@@ -53,6 +59,7 @@ reload() {
 }
 
 @test "rules of the host: one that is wrong is a usage error with its place" {
+	use_rules_dir
 	mkdir rules.d
 	write_rules rules.d/a.yaml broken 'threads >'
 	assert_error 2 'rules.d/a.yaml:2:[0-9]+: .*expected' "$KTALLY" --no-bpf -p $$ -n 1
@@ -90,6 +97,7 @@ reload() {
 }
 
 @test "reload: a folder is looked at again" {
+	use_rules_dir
 	start_ktally --no-bpf -p $$ --no-default-rules
 	mkdir rules.d
 	write_rules rules.d/new.yaml comes 'threads > 0'

@@ -33,6 +33,8 @@ extern const struct cli_command cli_commands[]; /* NULL-named entry ends it */
 
 /* One line on standard error: "ktally: ...". */
 void cli_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* The options' log level: quiet, verbose, or neither. */
+bool cli_is_shown(enum ktally_log_level level, bool quiet, bool verbose);
 /* Exit status for a failed call of the library. */
 int cli_status(int err);
 

@@ -4,6 +4,7 @@
 #define KTALLY_CLI_COMMANDS_H
 
 int cli_run(int argc, char **argv);
+int cli_replay(int argc, char **argv);
 int cli_check(int argc, char **argv);
 int cli_help(int argc, char **argv);
 int cli_version(int argc, char **argv);

@@ -14,7 +14,9 @@ int cli_help(int argc, char **argv)
 	for (c = cli_commands; c->name; c++)
 		printf("  ktally %-8s %s\n                  %s\n", c->name, c->usage, c->help);
 	puts("\nOptions of run:");
-	run_options_help();
+	options_help(OPTIONS_OF_RUN);
+	puts("\nOptions of replay:");
+	options_help(OPTIONS_OF_REPLAY);
 	puts("\nExit status: 0; 1 run-time failure; 2 usage; 3 an alert fired and --fail-on-alert; "
 	     "4 target not\n"
 	     "found or not permitted; 5 BPF missing and --require-bpf; with -- CMD the command's "

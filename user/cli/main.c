@@ -11,6 +11,8 @@
 const struct cli_command cli_commands[] = {
 	{ "run", "TARGET... [OPTIONS] | [OPTIONS] -- CMD ARG...",
 	  "stream snapshots (the default command)", cli_run },
+	{ "replay", "FILE [OPTIONS]", "the same rules over a recording, the same alerts",
+	  cli_replay },
 	{ "check", "[--json]",
 	  "what this kernel lets each instrument do, and the fix for what it does not", cli_check },
 	{ "help", "", "this text", cli_help },
@@ -27,6 +29,13 @@ void cli_error(const char *fmt, ...)
 	vsnprintf(line, sizeof(line), fmt, args);
 	va_end(args);
 	fprintf(stderr, "ktally: %s\n", line);
+}
+
+bool cli_is_shown(enum ktally_log_level level, bool quiet, bool verbose)
+{
+	if (quiet)
+		return level == KTALLY_LOG_ERROR;
+	return level <= (verbose ? KTALLY_LOG_DEBUG : KTALLY_LOG_WARNING);
 }
 
 int cli_status(int err)

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum value_kind { VALUE_FLAG, VALUE_TEXT, VALUE_LIST, VALUE_COUNT, VALUE_DURATION };
 
@@ -53,6 +54,10 @@ static const struct option_row rows[] = {
 	  "take custom metrics from what CMD prints: JSON or Prometheus text" },
 	{ 0, "metrics-every", VALUE_DURATION, AT(metrics_every_ns), "DUR",
 	  "between two runs of --metrics-from commands (10s)" },
+	{ 0, "what-if", VALUE_TEXT, AT(what_if), "EXPR",
+	  "instead of alerts: what 'EXPR [for DUR]' would have raised, see --sweep" },
+	{ 0, "sweep", VALUE_TEXT, AT(sweep), "A:B:STEP",
+	  "with each threshold from A to B in place of its number" },
 	{ 'o', "output", VALUE_TEXT, AT(output), "FILE", "write there instead of standard output" },
 	{ 0, "format", VALUE_TEXT, AT(format), "FORMAT",
 	  "jsonl or table (jsonl unless standard output is a terminal)" },
@@ -76,21 +81,45 @@ static const struct option_row rows[] = {
 #define ROW_CNT	    (sizeof(rows) / sizeof(*rows))
 #define LONG_ONLY   256 /* getopt values above every letter */
 
+static const char *const replay_too[] = {
+	"rules",  "alert",  "no-rules-dir", "no-default-rules", "fail-on-alert",
+	"output", "format", "quiet",	    "verbose",		"help",
+	NULL,
+};
+static const char *const replay_only[] = { "what-if", "sweep", NULL };
+
+static bool is_in(const char *const *names, const char *name)
+{
+	while (*names && strcmp(*names, name))
+		names++;
+	return *names;
+}
+
+static bool row_is_of(size_t row, enum options_of command)
+{
+	bool only = is_in(replay_only, rows[row].name);
+
+	return command == OPTIONS_OF_RUN ? !only : only || is_in(replay_too, rows[row].name);
+}
+
 static int row_value(size_t row)
 {
 	return rows[row].letter ? rows[row].letter : LONG_ONLY + (int)row;
 }
 
-static void make_getopt(char *letters, struct option *longs)
+static void make_getopt(enum options_of command, char *letters, struct option *longs)
 {
 	size_t i;
 
-	*letters++ = '+'; /* stop at the first operand: `-- CMD` keeps its own options */
+	if (command == OPTIONS_OF_RUN)
+		*letters++ = '+'; /* stop at the first operand: `-- CMD` keeps its own options */
 	*letters++ = ':';
 	for (i = 0; i < ROW_CNT; i++) {
 		bool takes = rows[i].kind != VALUE_FLAG;
 
-		longs[i] = (struct option){ rows[i].name, takes, NULL, row_value(i) };
+		if (!row_is_of(i, command))
+			continue;
+		*longs++ = (struct option){ rows[i].name, takes, NULL, row_value(i) };
 		if (!rows[i].letter)
 			continue;
 		*letters++ = rows[i].letter;
@@ -98,7 +127,7 @@ static void make_getopt(char *letters, struct option *longs)
 			*letters++ = ':';
 	}
 	*letters = '\0';
-	memset(&longs[ROW_CNT], 0, sizeof(*longs));
+	memset(longs, 0, sizeof(*longs));
 }
 
 static int bad_value(const struct option_row *row, const char *text, const char *expected)
@@ -164,6 +193,14 @@ static int operands(int argc, char **argv, struct run_options *o)
 	return 0;
 }
 
+static int check_format(const struct run_options *o)
+{
+	if (!o->format || !strcmp(o->format, "jsonl") || !strcmp(o->format, "table"))
+		return 0;
+	cli_error("--format: there are jsonl and table; see ktally --help");
+	return EXIT_USAGE;
+}
+
 static int check(const struct run_options *o)
 {
 	const char *wrong = NULL;
@@ -172,39 +209,93 @@ static int check(const struct run_options *o)
 		wrong = "--no-bpf and --require-bpf exclude each other";
 	else if (o->interval_ns && o->interval_ns < 100000000)
 		wrong = "--interval: the least is 100ms";
-	else if (o->format && strcmp(o->format, "jsonl") && strcmp(o->format, "table"))
-		wrong = "--format: there are jsonl and table";
 	else if (!o->pids.cnt && !o->cgroups.cnt && !o->comms.cnt && !o->all && !o->command)
 		wrong = "nothing to watch: name a target with -p, -c, -C, -a or -- COMMAND";
 	if (!wrong)
-		return 0;
+		return check_format(o);
 	cli_error("%s; see ktally --help", wrong);
 	return EXIT_USAGE;
 }
 
-int run_options_parse(int argc, char **argv, struct run_options *ret)
+static int parse(enum options_of command, int argc, char **argv, struct run_options *ret)
 {
 	struct option longs[ROW_CNT + 1];
 	char letters[2 * ROW_CNT + 3];
 	int value, err = 0;
 
 	memset(ret, 0, sizeof(*ret));
-	make_getopt(letters, longs);
+	make_getopt(command, letters, longs);
 	optind = 1;
 	while (!err && (value = getopt_long(argc, argv, letters, longs, NULL)) != -1)
 		err = handle(value, argv, ret);
+	return err;
+}
+
+int run_options_parse(int argc, char **argv, struct run_options *ret)
+{
+	int err = parse(OPTIONS_OF_RUN, argc, argv, ret);
+
 	if (err || ret->help || ret->version)
 		return err;
 	err = operands(argc, argv, ret);
 	return err ? err : check(ret);
 }
 
-void run_options_help(void)
+int replay_options_parse(int argc, char **argv, struct run_options *ret, const char **ret_file)
+{
+	const char *wrong = NULL;
+	int err = parse(OPTIONS_OF_REPLAY, argc, argv, ret);
+
+	if (err || ret->help)
+		return err;
+	if (optind + 1 != argc)
+		wrong = "replay wants one recording: a file, or - for standard input";
+	else if (!ret->what_if != !ret->sweep)
+		wrong = "--what-if and --sweep need each other";
+	else if (ret->what_if && (ret->rules.cnt || ret->alerts.cnt || ret->fail_on_alert))
+		wrong = "--what-if is about its own expression: leave --rules, --alert and "
+			"--fail-on-alert out";
+	if (wrong || (err = check_format(ret))) {
+		if (wrong)
+			cli_error("%s; see ktally --help", wrong);
+		return EXIT_USAGE;
+	}
+	*ret_file = argv[optind];
+	return 0;
+}
+
+struct run_list options_rules_dirs(const struct run_options *o)
+{
+	const char *dir = getenv(RULES_DIR_VARIABLE);
+
+	return (struct run_list){ .items = { dir ? dir : RULES_DIR }, .cnt = !o->no_rules_dir };
+}
+
+static bool wants_color(int fd)
+{
+	const char *no_color = getenv("NO_COLOR");
+
+	return isatty(fd) && !(no_color && no_color[0]);
+}
+
+struct ktally_output_opts options_output(const struct run_options *o)
+{
+	bool terminal = !o->output && isatty(STDOUT_FILENO);
+	KTALLY_OPTS(ktally_output_opts, out, .path = o->output, .fd = STDOUT_FILENO,
+		    .format = o->format ? o->format : terminal ? "table" : "jsonl",
+		    .color = wants_color(STDOUT_FILENO) && !o->output);
+
+	return out;
+}
+
+void options_help(enum options_of command)
 {
 	char left[64];
 	size_t i;
 
 	for (i = 0; i < ROW_CNT; i++) {
+		if (!row_is_of(i, command))
+			continue;
 		snprintf(left, sizeof(left), "%c%c%s --%s%s%s", rows[i].letter ? '-' : ' ',
 			 rows[i].letter ? rows[i].letter : ' ', rows[i].letter ? "," : " ",
 			 rows[i].name, rows[i].metavar ? " " : "",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The options of `run`, as rows: one table drives parsing and --help. */
+/* The options of `run` and `replay`, as rows: one table drives parsing and --help. */
 #ifndef KTALLY_CLI_OPTIONS_H
 #define KTALLY_CLI_OPTIONS_H
 
@@ -45,6 +45,8 @@ struct run_options {
 	bool no_default_rules;
 	bool no_rules_dir;
 	bool fail_on_alert;
+	const char *what_if;
+	const char *sweep;
 	bool quiet;
 	bool verbose;
 	bool help;
@@ -52,9 +54,16 @@ struct run_options {
 	char **command; /* after --; NULL: none */
 };
 
+enum options_of { OPTIONS_OF_RUN, OPTIONS_OF_REPLAY };
+
 /* 0, or EXIT_USAGE after a message. Strings point into argv. */
 int run_options_parse(int argc, char **argv, struct run_options *ret);
+/* The same for replay, which takes some of the options and a file. */
+int replay_options_parse(int argc, char **argv, struct run_options *ret, const char **ret_file);
+/* The folder of the host's rules, or none. */
+struct run_list options_rules_dirs(const struct run_options *o);
+struct ktally_output_opts options_output(const struct run_options *o);
 /* Rows of the table as text, to standard output. */
-void run_options_help(void);
+void options_help(enum options_of command);
 
 #endif

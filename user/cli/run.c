@@ -25,11 +25,9 @@ struct run {
 static void on_log(void *ctx, enum ktally_log_level level, const char *message)
 {
 	const struct run_options *o = ctx;
-	enum ktally_log_level least = o->verbose ? KTALLY_LOG_DEBUG : KTALLY_LOG_WARNING;
 
-	if (level > (o->quiet ? KTALLY_LOG_ERROR : least))
-		return;
-	cli_error("%s%s", level == KTALLY_LOG_WARNING ? "warning: " : "", message);
+	if (cli_is_shown(level, o->quiet, o->verbose))
+		cli_error("%s%s", level == KTALLY_LOG_WARNING ? "warning: " : "", message);
 }
 
 static int fail(struct run *r, int err)
@@ -138,8 +136,7 @@ static int add_each(struct run *r, const struct run_list *list,
 static int add_rules(struct run *r)
 {
 	const struct run_options *o = &r->options;
-	const char *dir = getenv(RULES_DIR_VARIABLE);
-	struct run_list dirs = { .items = { dir ? dir : RULES_DIR }, .cnt = !o->no_rules_dir };
+	struct run_list dirs = options_rules_dirs(o);
 	int err = add_each(r, &dirs, ktally_monitor__add_rules_dir);
 
 	if (!err)
@@ -164,25 +161,13 @@ static int add_links(struct run *r)
 	return err ? err : add_each(r, &o->alertmanagers, ktally_monitor__add_alertmanager);
 }
 
-static bool wants_color(int fd)
-{
-	const char *no_color = getenv("NO_COLOR");
-
-	return isatty(fd) && !(no_color && no_color[0]);
-}
-
 static int add_output(struct run *r)
 {
-	const struct run_options *o = &r->options;
-	bool terminal = !o->output && isatty(STDOUT_FILENO);
-	KTALLY_OPTS(ktally_output_opts, out, .path = o->output, .fd = STDOUT_FILENO,
-		    .format = o->format ? o->format : terminal ? "table" : "jsonl",
-		    .color = wants_color(STDOUT_FILENO) && !o->output);
-	int err = ktally_monitor__add_output(r->monitor, &out);
+	struct ktally_output_opts out = options_output(&r->options);
 
-	if (!err)
+	if (!ktally_monitor__add_output(r->monitor, &out))
 		return 0;
-	fail(r, err);
+	fail(r, -EIO);
 	return EXIT_RUN;
 }
 

@@ -174,6 +174,7 @@ void alert_emit(const struct change *c, struct alert_scratch *scratch, rules_emi
 		.timestamp = s->timestamp,
 		.alert = c->rule->name,
 		.state = c->state,
+		.before = c->before,
 		.severity = c->rule->severity,
 		.expr = c->rule->expr->text,
 		.value = c->ended ? c->slot->value : current_value(c),

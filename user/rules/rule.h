@@ -56,6 +56,7 @@ void template_number(struct buf *out, double v);
 struct change {
 	const struct rule *rule;
 	struct eval eval;
+	enum alert_state before;
 	enum alert_state state;
 	const struct alert_slot *slot;
 	struct value verdict;

@@ -198,6 +198,7 @@ static void eval_rule(struct rules *r, size_t i, struct change *c, rules_emit_fn
 	c->rule = r->v[i];
 	c->eval.expr = c->rule->expr;
 	c->slot = slot;
+	c->before = slot->state;
 	c->verdict = eval_node(&c->eval, c->rule->expr->root);
 	if (state_step(c->rule, slot, c->verdict, c->eval.s, &c->state))
 		alert_emit(c, &r->scratch, emit, ctx);
@@ -239,6 +240,7 @@ static void resolve(struct rules *r, struct ident *id, size_t i, const struct sn
 	struct change c = {
 		.rule = r->v[i],
 		.eval = { .expr = r->v[i]->expr, .s = s, .id = id },
+		.before = slot->state,
 		.state = ALERT_RESOLVED,
 		.slot = slot,
 		.ended = ended,

@@ -392,6 +392,17 @@ static void jsonl_trailer(struct sink *s, struct buf *out, const struct trailer_
 	end(&j);
 }
 
+static void jsonl_sweep(struct sink *s, struct buf *out, const struct sweep_record *r)
+{
+	struct json j = begin(s, out, "sweep", r->timestamp);
+
+	jsonw_string(&j, "expr", r->expr);
+	put_number(&j, "threshold", r->threshold);
+	jsonw_int(&j, "alerts", (int64_t)r->alerts);
+	jsonw_fixed(&j, "firing_seconds", r->firing_seconds, 6);
+	end(&j);
+}
+
 const struct sink_format sink_jsonl = {
 	.name = "jsonl",
 	.help = "one JSON object a line",
@@ -400,4 +411,5 @@ const struct sink_format sink_jsonl = {
 	.alert = jsonl_alert,
 	.event = jsonl_event,
 	.trailer = jsonl_trailer,
+	.sweep = jsonl_sweep,
 };

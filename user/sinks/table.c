@@ -381,6 +381,14 @@ static void table_trailer(struct sink *s, struct buf *out, const struct trailer_
 	end(s, out, &line, "");
 }
 
+static void table_sweep(struct sink *s, struct buf *out, const struct sweep_record *r)
+{
+	if (!s->rows++)
+		buf_puts(out, "   THRESHOLD     ALERTS  FIRING SECONDS  RULE\n");
+	buf_printf(out, "%12.10g %10llu %15.3f  %s\n", r->threshold, (unsigned long long)r->alerts,
+		   r->firing_seconds, r->expr);
+}
+
 const struct sink_format sink_table = {
 	.name = "table",
 	.help = "aligned columns for a terminal",
@@ -389,4 +397,5 @@ const struct sink_format sink_table = {
 	.alert = table_alert,
 	.event = table_event,
 	.trailer = table_trailer,
+	.sweep = table_sweep,
 };

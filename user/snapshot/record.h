@@ -58,6 +58,7 @@ struct alert_record {
 	double timestamp;
 	const char *alert;
 	enum alert_state state;
+	enum alert_state before; /* the state that it left */
 	const char *severity;	/* "warning" unless the rule's labels say otherwise */
 	const char *expr;
 	double value;		/* left side of the comparison; NaN: unknown */
@@ -72,6 +73,15 @@ struct alert_record {
 	uint32_t target;
 	int32_t pid;		/* 0: a target of several processes */
 	char comm[16];
+};
+
+/* What a rule would have done over a recording with another threshold. */
+struct sweep_record {
+	double timestamp;	/* of the last record */
+	const char *expr;
+	double threshold;
+	uint64_t alerts;	/* times that it fired */
+	double firing_seconds;	/* summed over processes */
 };
 
 enum event_kind { EVENT_PROCESS_START, EVENT_PROCESS_EXEC, EVENT_PROCESS_EXIT, EVENT_MESSAGE };
