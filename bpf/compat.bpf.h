@@ -36,6 +36,28 @@ static __always_inline unsigned int task_state(struct task_struct *task)
 	return (unsigned int)BPF_CORE_READ((struct task_struct___old_state *)task, state);
 }
 
+/* The same without a helper's call, for BTF pointers (tp_btf arguments, iterators). */
+static __always_inline bool task_is_dead(struct task_struct *task)
+{
+	if (bpf_core_field_exists(task->__state))
+		return task->__state & TASK_DEAD;
+	return ((struct task_struct___old_state *)task)->state & TASK_DEAD;
+}
+
+/* How long it has been waiting for a CPU now; the kernel adds it to run_delay when it gets one
+ * (sched_info_arrive, kernel/sched/stats.h). rq->clock stands still while its CPU is idle, and then
+ * nobody waits for that. */
+static __always_inline u64 task_waiting_ns(struct task_struct *task)
+{
+	u64 since = task->sched_info.last_queued;
+	u64 clock;
+
+	if (!since || !bpf_core_field_exists(task->se.cfs_rq))
+		return 0; /* CONFIG_FAIR_GROUP_SCHED */
+	clock = BPF_CORE_READ(task, se.cfs_rq, rq, clock);
+	return clock > since ? clock - since : 0;
+}
+
 /* 6.2, commit f1a7941243c1: rss_stat became four per-CPU counters; before, it was a struct of four
  * plain ones. The common part is read, as /proc/PID/statm does; each CPU holds back below 64
  * pages. */

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0) */
-/* What the kernel and user sides of the sched instrument share. Times in ns of CLOCK_MONOTONIC. */
+/* What the kernel and user sides of the sched instrument share. Times in ns. */
 #ifndef KTALLY_SCHED_H
 #define KTALLY_SCHED_H
 
 #ifndef __VMLINUX_H__
 #include <linux/types.h>
 #endif
-
-enum sched_state { SCHED_BLOCKED, SCHED_RUNNABLE, SCHED_ON_CPU };
 
 /* Value of `sched_threads`; the key is the address of the task_struct, which no other thread can
  * have before this one's last switch (a TID can be taken again before it). Written by its thread
@@ -16,23 +14,27 @@ struct sched_thread {
 	__u64 process;	   /* PROCESS_ID */
 	__u64 voluntary;   /* the kernel's own nvcsw at the last switch, from before ktally too */
 	__u64 involuntary; /* nivcsw */
-	__u64 oncpu_ns;
-	__u64 runqueue_ns;
-	__u64 blocked_ns;
-	__u64 since_ns;	  /* in this state */
-	__u64 runtime_ns; /* the kernel's own sum_exec_runtime at the last switch out */
-	__u64 session;	  /* the reader's, see read.bpf.h */
-	__u32 state;	/* enum sched_state */
-	__u32 tid;
+	__u64 session;	   /* the reader's, see read.bpf.h */
 };
 
-/* Value of `sched_processes`, key PROCESS_ID: what its ended threads have counted. */
+/* What the kernel keeps of a thread's time. */
+struct sched_clocks {
+	__u64 lifetime_ns;
+	__u64 runtime_ns;   /* on a CPU: sum_exec_runtime, up to date to the kernel's last tick */
+	__u64 run_delay_ns; /* waiting for one: sched_info.run_delay, and the wait under way */
+};
+
+/* One per live thread, from the iterator. */
+struct sched_now_rec {
+	__u64 process; /* PROCESS_ID */
+	struct sched_clocks clocks;
+};
+
+/* Value of `sched_processes`, key PROCESS_ID: what its ended threads left. */
 struct sched_process {
 	__u64 voluntary;
 	__u64 involuntary;
-	__u64 oncpu_ns;
-	__u64 runqueue_ns;
-	__u64 blocked_ns;
+	struct sched_clocks clocks;
 	__u64 session; /* the reader's, see read.bpf.h */
 };
 

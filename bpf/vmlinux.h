@@ -90,12 +90,22 @@ struct thread_info {
 	u32 status; /* x86: TS_COMPAT */
 };
 
+struct rq {
+	u64 clock;
+};
+
+struct cfs_rq {
+	struct rq *rq; /* CONFIG_FAIR_GROUP_SCHED */
+};
+
 struct sched_entity {
 	u64 sum_exec_runtime;
+	struct cfs_rq *cfs_rq; /* CONFIG_FAIR_GROUP_SCHED */
 };
 
 struct sched_info {
 	unsigned long long run_delay;
+	unsigned long long last_queued; /* 0: it does not wait */
 };
 
 struct percpu_counter {
@@ -172,6 +182,7 @@ struct task_struct {
 	u64 stime;
 	unsigned long nvcsw;
 	unsigned long nivcsw;
+	u64 start_time;
 	u64 start_boottime;
 	char comm[16];
 	struct files_struct *files;

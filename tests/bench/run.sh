@@ -40,4 +40,8 @@ compile -iquote user -I"$O/gen" -Iinclude tests/bench/bench_jsonl.c "$O/libktall
 	-Wno-missing-declarations -c tests/bench/empty.bpf.c -o "$out/empty.bpf.o"
 "$BPFTOOL" gen object "$out/empty.linked.o" "$out/empty.bpf.o"
 
-O=$O exec python3 -B tests/bench/bench.py "$@"
+# bpftrace and perf look for tracefs: where it is not mounted, it is, for them alone.
+# shellcheck disable=SC2016 # expanded by the inner shell
+O=$O exec unshare --mount sh -c '
+	[ -e /sys/kernel/tracing/events ] || mount -t tracefs tracefs /sys/kernel/tracing
+	exec python3 -B tests/bench/bench.py "$@"' sh "$@"

@@ -181,6 +181,11 @@ assert_within() {
 		fail "$name is $got, expected $want within $slack"
 }
 
+assert_between() {
+	local name=$1 got=$2 least=$3 most=$4
+	((got >= least && got <= most)) || fail "$name is $got, expected $least to $most"
+}
+
 # STATUS REGEX COMMAND...: one line on standard error, nothing on standard output.
 assert_error() {
 	local want=$1 regex=$2 got=0

@@ -181,6 +181,24 @@ int bpfload_attach_multi(const struct bpf_object *obj, const char *program,
 	return 0;
 }
 
+int bpfload_attach_task_iter(const struct bpf_program *prog, int32_t only_pid,
+			     struct bpf_link **ret, char *reason)
+{
+	union bpf_iter_link_info only = { .task.pid = (uint32_t)only_pid };
+	LIBBPF_OPTS(bpf_iter_attach_opts, opts, .link_info = &only,
+		    .link_info_len = sizeof(only));
+	struct bpf_link *link = NULL;
+
+	if (only_pid)
+		link = bpf_program__attach_iter(prog, &opts);
+	if (!link)
+		link = bpf_program__attach_iter(prog, NULL);
+	if (!link)
+		return bpfload_refuse(reason, "attach", -errno);
+	*ret = link;
+	return 0;
+}
+
 /* r0 = 0; exit */
 static const struct bpf_insn return_zero[] = {
 	{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },

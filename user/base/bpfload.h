@@ -13,6 +13,7 @@ struct bpf_link;
 struct bpf_map;
 struct bpf_object;
 struct bpf_object_skeleton;
+struct bpf_program;
 
 /* What all instruments share with the targets' object; see bpf/targets.bpf.h. */
 struct bpf_shared {
@@ -54,6 +55,11 @@ size_t bpfload_skips(const struct bpf_object *obj, struct bpf_skip *list, size_t
 int bpfload_attach_multi(const struct bpf_object *obj, const char *program,
 			 const char *const *symbols, int retprobe, struct bpf_link **ret,
 			 char *reason);
+
+/* An iterator over tasks. only_pid: visits this process's threads alone; a kernel before 6.1
+ * refuses the wish (E2BIG), so the program must skip the others itself. 0: everybody's. */
+int bpfload_attach_task_iter(const struct bpf_program *prog, int32_t only_pid,
+			     struct bpf_link **ret, char *reason);
 
 /* Would the kernel take such a program at all? A load or attach of the smallest one, which spares
  * the real object's when the answer is no. 0, or -errno with a sentence in reason. */

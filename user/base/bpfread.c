@@ -10,6 +10,8 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "base/bpfload.h"
+
 /* The kernel hands out an iterator's output in pieces of at most this (bpf_seq_read). */
 #define PIECE_SIZE 32768
 
@@ -55,6 +57,14 @@ void bpf_reader_open(struct bpf_reader *r, const struct bpf_map *map,
 		r->link = bpf_program__attach_iter(read, &opts);
 	if (bpf_program__fd(forget) >= 0)
 		r->forget = forget;
+}
+
+int bpf_reader_open_tasks(struct bpf_reader *r, const struct bpf_program *read, int32_t only_pid,
+			  size_t record_size, char *reason)
+{
+	bpf_reader_close(r);
+	r->value_size = record_size;
+	return bpfload_attach_task_iter(read, only_pid, &r->link, reason);
 }
 
 void bpf_reader_close(struct bpf_reader *r)

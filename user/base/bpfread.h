@@ -39,6 +39,11 @@ void bpf_reader_enable(struct bpf_program *read, struct bpf_program *forget);
 void bpf_reader_open(struct bpf_reader *r, const struct bpf_map *map,
 		     const struct bpf_program *read, const struct bpf_program *forget);
 
+/* Or r reads what a program says of tasks, records of one size: no key, the record is the value.
+ * only_pid: as in bpfload_attach_task_iter(). */
+int bpf_reader_open_tasks(struct bpf_reader *r, const struct bpf_program *read, int32_t only_pid,
+			  size_t record_size, char *reason);
+
 /* The whole map into the reader, until the next read. A map that changes meanwhile may yield an
  * element not at all, or twice where its program does not prevent it. */
 int bpf_reader_read(struct bpf_reader *r);

@@ -10,7 +10,6 @@
 #include <bpf/libbpf.h>
 
 #include "base/bpfread.h"
-#include "base/clock.h"
 #include "base/procfs.h"
 #include "bpf/sched.h"
 #include "probes/probe.h"
@@ -25,6 +24,7 @@ struct sched {
 	struct sched_bpf *skel;
 	struct bpf_reader processes;
 	struct bpf_reader threads;
+	struct bpf_reader now; /* struct sched_now_rec */
 };
 
 static void *make(struct probe_env *env)
@@ -40,6 +40,7 @@ static void close_bpf(struct sched *s)
 {
 	bpf_reader_close(&s->processes);
 	bpf_reader_close(&s->threads);
+	bpf_reader_close(&s->now);
 	sched_bpf__destroy(s->skel);
 	s->skel = NULL;
 }
@@ -54,28 +55,24 @@ static void destroy(void *self)
 	free(s);
 }
 
-/* Runs the iterator once for its effect: entries for threads that live already. */
+/* Runs the iterator once for its effect: what new targets counted before is taken from the kernel.
+ */
 static int prime(void *self)
 {
 	struct sched *s = self;
-	char sink[256];
-	int fd;
+	int err;
 
-	if (!s->skel || !s->skel->links.sched_prime)
+	if (!s->skel)
 		return 0;
-	fd = bpf_iter_create(bpf_link__fd(s->skel->links.sched_prime));
-	if (fd < 0)
-		return -errno;
-	while (read(fd, sink, sizeof(sink)) > 0)
-		;
-	close(fd);
-	return 0;
+	s->skel->bss->sched_prime = 1;
+	err = bpf_reader_read(&s->now);
+	s->skel->bss->sched_prime = 0;
+	return err;
 }
 
 static int start_bpf(struct sched *s, char *reason)
 {
-	static const char *const programs[] = { "sched_switch", "sched_wakeup", "sched_wakeup_new",
-						"sched_prime", NULL };
+	static const char *const programs[] = { "sched_switch", "sched_now", NULL };
 	const struct bpf_shared *shared = &s->env->shared;
 	uint32_t threads = shared->capacity * THREADS_PER_PROCESS;
 	int err;
@@ -90,7 +87,11 @@ static int start_bpf(struct sched *s, char *reason)
 	bpf_reader_enable(s->skel->progs.sched_threads_read, s->skel->progs.sched_threads_forget);
 	bpf_reader_enable(s->skel->progs.sched_processes_read,
 			  s->skel->progs.sched_processes_forget);
+	bpf_program__set_autoattach(s->skel->progs.sched_now, false);
 	err = bpfload_start(s->skel->skeleton, programs, reason);
+	if (!err)
+		err = bpf_reader_open_tasks(&s->now, s->skel->progs.sched_now, shared->only_pid,
+					    sizeof(struct sched_now_rec), reason);
 	if (err)
 		return err;
 	bpf_reader_open(&s->threads, s->skel->maps.sched_threads,
@@ -117,66 +118,111 @@ static int open_tp_btf(void *self, char *reason)
 	return err;
 }
 
-static void add_process(struct process *p, const struct sched_process *v)
+static void add_clocks(struct process *p, const struct sched_clocks *c)
 {
-	raw_add(&p->now, RAW_ONCPU_NS, v->oncpu_ns);
-	raw_add(&p->now, RAW_RUNQUEUE_NS, v->runqueue_ns);
-	raw_add(&p->now, RAW_BLOCKED_NS, v->blocked_ns);
-	raw_add(&p->now, RAW_VOLUNTARY, v->voluntary);
-	raw_add(&p->now, RAW_INVOLUNTARY, v->involuntary);
-	p->counted_switches += (int64_t)(v->voluntary + v->involuntary);
+	p->lifetime_ns += (int64_t)c->lifetime_ns;
+	raw_add(&p->now, RAW_ONCPU_NS, (int64_t)c->runtime_ns);
+	raw_add(&p->now, RAW_RUNQUEUE_NS, (int64_t)c->run_delay_ns);
 }
 
-/* The state that it is in has lasted since since_ns and is not yet in its sums. */
-static void add_thread(struct process *p, const struct sched_thread *v, uint64_t now_ns)
+static void add_switches(struct process *p, uint64_t voluntary, uint64_t involuntary)
 {
-	struct sched_process sums = { .voluntary = v->voluntary, .involuntary = v->involuntary,
-				      .oncpu_ns = v->oncpu_ns, .runqueue_ns = v->runqueue_ns,
-				      .blocked_ns = v->blocked_ns };
-	uint64_t since = now_ns > v->since_ns ? now_ns - v->since_ns : 0;
-
-	if (v->state == SCHED_ON_CPU)
-		sums.oncpu_ns += since;
-	else if (v->state == SCHED_RUNNABLE)
-		sums.runqueue_ns += since;
-	else
-		sums.blocked_ns += since;
-	add_process(p, &sums);
-	p->live_threads++;
+	raw_add(&p->now, RAW_VOLUNTARY, (int64_t)voluntary);
+	raw_add(&p->now, RAW_INVOLUNTARY, (int64_t)involuntary);
+	p->counted_switches += (int64_t)(voluntary + involuntary);
 }
 
-/* Processes first: a thread that ends between the two reads is then missing from this read and in
- * the next one, where the other order would count it twice and take it back. */
+static void add_ended(struct process_table *table, const struct bpf_reader *r)
+{
+	size_t i;
+
+	for (i = 0; i < r->count; i++) {
+		const struct sched_process *v = bpf_reader_value(r, i);
+		struct process *p = process_find(table, *(const uint64_t *)bpf_reader_key(r, i));
+
+		if (!p)
+			continue;
+		add_clocks(p, &v->clocks);
+		add_switches(p, v->voluntary, v->involuntary);
+	}
+}
+
+static void add_live(struct process_table *table, const struct bpf_reader *r)
+{
+	size_t i;
+
+	for (i = 0; i < r->count; i++) {
+		const struct sched_thread *v = bpf_reader_value(r, i);
+		struct process *p = process_find(table, v->process);
+
+		if (!p)
+			continue;
+		add_switches(p, v->voluntary, v->involuntary);
+		p->live_threads++;
+	}
+}
+
+static void add_now(struct process_table *table, const struct bpf_reader *r)
+{
+	size_t i;
+
+	for (i = 0; i < r->count; i++) {
+		const struct sched_now_rec *v = bpf_reader_value(r, i);
+		struct process *p = process_find(table, v->process);
+
+		if (p)
+			add_clocks(p, &v->clocks);
+	}
+}
+
+/* Ended threads first: one that ends meanwhile is then missing from this read and in the next one,
+ * where the other order would count it twice and take it back. The iterator before the threads,
+ * since it makes the entries of those that have not switched yet. */
 static int read_tp_btf(void *self)
 {
 	struct sched *s = self;
+	struct process_table *table = s->env->table;
 	struct process *p, *next;
-	uint64_t now_ns;
-	size_t i;
 	int err;
 
-	HASH_ITER(hh, s->env->table->by_id, p, next) {
+	HASH_ITER(hh, table->by_id, p, next) {
 		p->live_threads = 0;
 		p->counted_switches = 0;
+		p->lifetime_ns = 0;
 	}
 	err = bpf_reader_read(&s->processes);
-	for (i = 0; i < s->processes.count && !err; i++) {
-		p = process_find(s->env->table,
-				 *(const uint64_t *)bpf_reader_key(&s->processes, i));
-		if (p)
-			add_process(p, bpf_reader_value(&s->processes, i));
-	}
+	if (!err)
+		err = bpf_reader_read(&s->now);
 	if (!err)
 		err = bpf_reader_read(&s->threads);
-	now_ns = clock_monotonic_ns();
-	for (i = 0; i < s->threads.count && !err; i++) {
-		const struct sched_thread *v = bpf_reader_value(&s->threads, i);
+	if (err)
+		return err;
+	add_ended(table, &s->processes);
+	add_now(table, &s->now);
+	add_live(table, &s->threads);
+	return 0;
+}
 
-		p = process_find(s->env->table, v->process);
-		if (p)
-			add_thread(p, v, now_ns);
-	}
-	return err;
+/* These clocks run from the process's start; what a joiner had used before is not its target's. */
+static void set_clock(struct process *p, enum raw_id id, int64_t ns)
+{
+	p->now.v[id] = ns;
+	if (p->last.v[id] == RAW_UNKNOWN && !p->born)
+		p->last.v[id] = ns;
+}
+
+/* The time that its threads neither ran nor waited for a CPU they slept. How long they ran is known
+ * best by the task instrument while they run, to the nanosecond, and here once they have ended. */
+static void settle_clocks(struct process *p)
+{
+	int64_t oncpu = p->now.v[RAW_CPU_NS] > p->now.v[RAW_ONCPU_NS] ? p->now.v[RAW_CPU_NS] :
+									p->now.v[RAW_ONCPU_NS];
+	int64_t runqueue = p->now.v[RAW_RUNQUEUE_NS];
+	int64_t blocked = p->lifetime_ns - oncpu - runqueue;
+
+	set_clock(p, RAW_ONCPU_NS, oncpu);
+	set_clock(p, RAW_RUNQUEUE_NS, runqueue);
+	set_clock(p, RAW_BLOCKED_NS, blocked > 0 ? blocked : 0);
 }
 
 /* The referee: the kernel's own count is read after ours, so it cannot be behind ours now, nor was
@@ -201,18 +247,13 @@ static int confirm(void *self)
 
 	if (!s->skel)
 		return 0;
-	HASH_ITER(hh, s->env->table->by_id, p, next)
+	HASH_ITER(hh, s->env->table->by_id, p, next) {
+		if (p->lifetime_ns)
+			settle_clocks(p);
 		if (p->seen && !process_ended(p))
 			check_process(p);
+	}
 	return 0;
-}
-
-/* These clocks run from the process's start; what a joiner had used before is not its target's. */
-static void set_clock(struct process *p, enum raw_id id, uint64_t ns)
-{
-	p->now.v[id] = (int64_t)ns;
-	if (p->last.v[id] == RAW_UNKNOWN && !p->born)
-		p->last.v[id] = (int64_t)ns;
 }
 
 static void read_process(struct process *p, int proc_fd)
@@ -271,7 +312,7 @@ static size_t skips(const void *self, struct bpf_skip *list, size_t max)
 static const struct rung rungs[] = {
 	{ .name = "tp_btf", .bpf = true, .exact = true, .open = open_tp_btf, .read = read_tp_btf,
 	  .provides = SWITCHES | RAW_BIT(ONCPU_NS) | RAW_BIT(RUNQUEUE_NS) | RAW_BIT(BLOCKED_NS),
-	  .sees = "Every switch, wakeup and last switch of every watched thread." },
+	  .sees = "Every switch of every watched thread; times are the kernel's accounts." },
 	{ .name = "/proc", .open = rung_open_nothing, .read = read_proc,
 	  .provides = SWITCHES | RAW_BIT(ONCPU_NS) | RAW_BIT(RUNQUEUE_NS),
 	  .sees = "Live threads only: what ended threads counted is lost; no blocked time." },

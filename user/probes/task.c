@@ -55,22 +55,6 @@ static void destroy(void *self)
 	free(t);
 }
 
-/* With one process to watch only its threads are visited. A kernel before 6.1 refuses the wish
- * (E2BIG); then the program skips the others, as ever. */
-static int attach_iter(struct task *t, char *reason)
-{
-	union bpf_iter_link_info only = { .task.pid = (uint32_t)t->env->shared.only_pid };
-	LIBBPF_OPTS(bpf_iter_attach_opts, opts, .link_info = &only,
-		    .link_info_len = sizeof(only));
-	struct bpf_program *prog = t->skel->progs.task_read;
-
-	if (only.task.pid)
-		t->skel->links.task_read = bpf_program__attach_iter(prog, &opts);
-	if (!t->skel->links.task_read)
-		t->skel->links.task_read = bpf_program__attach_iter(prog, NULL);
-	return t->skel->links.task_read ? 0 : bpfload_refuse(reason, "attach", -errno);
-}
-
 static int start_bpf(struct task *t, char *reason)
 {
 	static const char *const programs[] = { "task_read", "task_exit", NULL };
@@ -93,7 +77,8 @@ static int start_bpf(struct task *t, char *reason)
 		return err;
 	bpf_reader_open(&t->exits, t->skel->maps.task_exits, t->skel->progs.task_exits_read,
 			t->skel->progs.task_exits_forget);
-	return attach_iter(t, reason);
+	return bpfload_attach_task_iter(t->skel->progs.task_read, t->env->shared.only_pid,
+					&t->skel->links.task_read, reason);
 }
 
 static int open_iter(void *self, char *reason)

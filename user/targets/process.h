@@ -40,6 +40,7 @@ struct process {
 	int64_t kernel_involuntary;
 	int64_t kernel_switches_before; /* both, at the read before; RAW_UNKNOWN: none */
 	int64_t counted_switches;	/* by the sched instrument, at this read */
+	int64_t lifetime_ns;		/* likewise: of all its threads, summed */
 	int dir_fd;	   /* /proc/PID, or PROCESS_FD_NONE */
 	int64_t fd_base; /* open descriptors when its counting began; RAW_UNKNOWN: not yet known */
 	struct raw_row now;
