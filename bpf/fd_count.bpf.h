@@ -39,18 +39,6 @@ static __always_inline struct fd_process *fd_process_get(u64 id)
 	return p;
 }
 
-/* A fault for tests: one event in so many is lost, and must show up as lost. 0: none. */
-const volatile __u32 simulate_loss = 0;
-__u32 simulated = 0;
-
-static __always_inline bool lose_this_one(void)
-{
-	if (!simulate_loss || ++simulated % simulate_loss)
-		return false;
-	__sync_fetch_and_add(&fd_lost, 1);
-	return true;
-}
-
 /* A thread that unshared its table has opens and closes that are nothing to the process's own
  * table, which is the leader's. A leader that ended first has none, and the others share what was
  * its. */
@@ -65,7 +53,7 @@ static __always_inline void fd_opened(u64 id, struct task_struct *task, u64 coun
 {
 	struct fd_process *p = fd_process_get(id);
 
-	if (!p || lose_this_one())
+	if (!p || lose_this_one(&fd_lost))
 		return;
 	__sync_fetch_and_add(own_table(task) ? &p->opens : &p->other_table, count);
 }
@@ -74,7 +62,7 @@ static __always_inline void fd_closed(u64 id, struct task_struct *task, u64 coun
 {
 	struct fd_process *p = fd_process_get(id);
 
-	if (!p || lose_this_one())
+	if (!p || lose_this_one(&fd_lost))
 		return;
 	__sync_fetch_and_add(own_table(task) ? &p->closes : &p->other_table, count);
 }

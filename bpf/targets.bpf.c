@@ -232,7 +232,7 @@ int BPF_PROG(targets_exit, struct task_struct *task)
 	struct signal_struct *signal = task->signal;
 	struct member *m = member_of(task);
 
-	if (!m || signal->live.counter)
+	if (!m || signal->live.counter || lose_this_one(&members_lost))
 		return 0;
 	m->exit_status = signal->flags & SIGNAL_GROUP_EXIT ? signal->group_exit_code :
 							     task->group_leader->exit_code;

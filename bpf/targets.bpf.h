@@ -18,6 +18,18 @@ struct {
 /* Size of the table less one; set before load, so that the verifier knows the bound. */
 const volatile __u32 watched_mask = WATCHED_MIN_BYTES - 1;
 
+/* A fault for tests: one event in so many is lost, and must show up as lost. 0: none. */
+const volatile __u32 simulate_loss = 0;
+__u32 simulated = 0;
+
+static __always_inline bool lose_this_one(__u64 *lost)
+{
+	if (!simulate_loss || ++simulated % simulate_loss)
+		return false;
+	__sync_fetch_and_add(lost, 1);
+	return true;
+}
+
 static __always_inline u8 *watched_byte(u32 tgid)
 {
 	u32 zero = 0;

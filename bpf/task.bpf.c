@@ -141,7 +141,7 @@ int BPF_PROG(task_exit, struct task_struct *task)
 	struct task_exit e = {};
 	u64 id;
 
-	if (!is_watched(task->tgid) || task->signal->live.counter)
+	if (!is_watched(task->tgid) || task->signal->live.counter || lose_this_one(&task_lost))
 		return 0;
 	account_add_ended(&e.account, task->signal);
 	account_add_thread(&e.account, task);

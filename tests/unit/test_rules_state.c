@@ -297,6 +297,26 @@ static void test_custom_metric(void **state)
 	rules_free(r);
 }
 
+/* What is in every record and in no row of the metric table. */
+static void test_fields_of_the_record(void **state)
+{
+	struct rules *r = rules_with("losing: lost_events > 2");
+	struct snapshot s = snapshot_at(0);
+	struct alerts list = {};
+
+	(void)state;
+	add_rule(r, "crowd: processes >= 5");
+	s.lost_events = 2;
+	s.processes = 4;
+	assert_int_equal(rules_eval(r, &s, alerts_take, &list), 0);
+	assert_int_equal(list.cnt, 0);
+	s.lost_events = 3;
+	s.processes = 5;
+	assert_int_equal(rules_eval(r, &s, alerts_take, &list), 0);
+	assert_int_equal(list.cnt, 2);
+	rules_free(r);
+}
+
 /* The last interval of a command of milliseconds: its rates are chance. */
 static void test_short_interval(void **state)
 {
@@ -392,6 +412,7 @@ int main(void)
 		cmocka_unit_test(test_identity),
 		cmocka_unit_test(test_comm_changes),
 		cmocka_unit_test(test_custom_metric),
+		cmocka_unit_test(test_fields_of_the_record),
 		cmocka_unit_test(test_short_interval),
 		cmocka_unit_test(test_replace),
 		cmocka_unit_test(test_no_allocation),

@@ -9,16 +9,21 @@
  *     --exec      each child executes this program anew first
  *     --nested    each child has a child that does the same
  *     --at-once N children alive at a time (16)
+ *     --same-pid  one after the other, all with the PID of the first, 20 ms apart: start times are
+ *                 known to 10 ms
  *     --hold      wait to be watched before and after
  *
  * Prints one JSON line with what the whole tree must have counted.
  */
+#include <linux/sched.h>
+#include <sched.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "workload.h"
 
 struct blink {
-	uint64_t children, files, closes, exec, nested, at_once, hold;
+	uint64_t children, files, closes, exec, nested, at_once, same_pid, hold;
 	char self[4096];
 };
 
@@ -56,6 +61,15 @@ static void live(const struct blink *b)
 	_exit(0);
 }
 
+/* A child whose PID is chosen by its parent. */
+static pid_t fork_as(pid_t pid)
+{
+	struct clone_args args = { .exit_signal = SIGCHLD, .set_tid = (uintptr_t)&pid,
+				   .set_tid_size = 1 };
+
+	return syscall(SYS_clone3, &args, sizeof(args));
+}
+
 static pid_t start(const struct blink *b)
 {
 	pid_t pid = fork();
@@ -82,6 +96,19 @@ static void start_nested(const struct blink *b)
 	live(b);
 }
 
+static void start_as_before(const struct blink *b, pid_t *before)
+{
+	pid_t pid = *before ? fork_as(*before) : fork();
+
+	if (pid < 0)
+		die("clone3 with PID %d: %s", (int)*before, strerror(errno));
+	if (!pid) {
+		sleep_ns(20000000);
+		live(b);
+	}
+	*before = pid;
+}
+
 static void reap(void)
 {
 	int status;
@@ -105,9 +132,12 @@ static void report(const struct blink *b)
 static void run(const struct blink *b)
 {
 	uint64_t i, alive = 0;
+	pid_t before = 0;
 
 	for (i = 0; i < b->children; i++) {
-		if (b->nested)
+		if (b->same_pid)
+			start_as_before(b, &before);
+		else if (b->nested)
 			start_nested(b);
 		else
 			start(b);
@@ -127,13 +157,17 @@ int main(int argc, char **argv)
 		{ "-n", &b.children, false },	  { "-f", &b.files, false },
 		{ "--close", &b.closes, true },	  { "--exec", &b.exec, true },
 		{ "--nested", &b.nested, true },  { "--at-once", &b.at_once, false },
-		{ "--hold", &b.hold, true },	  { NULL, NULL, false },
+		{ "--same-pid", &b.same_pid, true }, { "--hold", &b.hold, true },
+		{ NULL, NULL, false },
 	};
 	ssize_t n = readlink("/proc/self/exe", b.self, sizeof(b.self) - 1);
 
 	argc = parse_options(argv, options);
 	if (argc || n < 0)
-		die("usage: blink [-n N] [-f N] [--close] [--exec] [--nested] [--at-once N]");
+		die("usage: blink [-n N] [-f N] [--close] [--exec] [--nested] [--at-once N] "
+		    "[--same-pid]");
+	if (b.same_pid)
+		b.at_once = 1;
 	b.self[n] = 0;
 	if (getenv("BLINK_CHILD")) {
 		open_files(&b);

@@ -21,6 +21,7 @@ struct bpf_shared {
 	uint8_t *watched;  /* its memory: one byte per PID */
 	uint32_t watched_mask;
 	uint32_t capacity; /* processes that the maps must hold */
+	uint32_t simulate_loss; /* a fault for tests: one event in so many is lost; 0: none */
 	int32_t only_pid;  /* the one process that is or will be watched; 0: maybe more */
 };
 

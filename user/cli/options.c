@@ -67,7 +67,8 @@ static const struct option_row rows[] = {
 	  "room in the kernel's maps, when many more than 16384 processes end in one interval" },
 	{ 0, "rung", VALUE_LIST, AT(rungs), "NAME=RUNG", "use only this rung of an instrument" },
 	{ 0, "simulate-loss", VALUE_COUNT, AT(simulate_loss), "N",
-	  "lose one descriptor event in N, to see that losses are shown (for tests)" },
+	  "lose one descriptor event and one exit in N, to see that losses are shown (for "
+	  "tests)" },
 	{ 0, "no-bpf", VALUE_FLAG, AT(no_bpf), NULL, "only what /proc knows; the rest is null" },
 	{ 0, "require-bpf", VALUE_FLAG, AT(require_bpf), NULL,
 	  "exit status 5 rather than fall back to /proc" },

@@ -94,7 +94,7 @@ static int open_stages(struct ktally_monitor *m, const struct ktally_monitor_opt
 	targets_init(&m->targets, m->proc_fd);
 	m->targets.max_processes = OPTS_GET(opts, max_processes, 0);
 	err = sampler_init(&m->sampler, &m->targets, m->proc_fd);
-	m->sampler.env.simulate_loss = OPTS_GET(opts, simulate_loss, 0);
+	m->targets.shared.simulate_loss = OPTS_GET(opts, simulate_loss, 0);
 	if (!err)
 		err = rules_new(&m->rules);
 	if (!err)

@@ -20,7 +20,6 @@ struct probe_env {
 	int proc_fd;
 	struct bpf_shared shared;
 	uint64_t now_ns; /* CLOCK_MONOTONIC, of the read under way */
-	uint32_t simulate_loss; /* a fault for tests: one event in so many is lost; 0: none */
 };
 
 struct instrument {

@@ -69,6 +69,7 @@ static int start_bpf(struct task *t, char *reason)
 			    (uint32_t *)&t->skel->rodata->watched_mask, reason);
 	if (err)
 		return err;
+	*(uint32_t *)&t->skel->rodata->simulate_loss = t->env->shared.simulate_loss;
 	bpf_map__set_max_entries(t->skel->maps.task_exits, t->env->shared.capacity);
 	bpf_program__set_autoattach(t->skel->progs.task_read, false);
 	bpf_reader_enable(t->skel->progs.task_exits_read, t->skel->progs.task_exits_forget);

@@ -5,6 +5,16 @@
 #include <math.h>
 #include <string.h>
 
+/* Numbers that every record has and that are no metrics of the table. */
+static double field_of_record(const struct snapshot *s, const char *name)
+{
+	if (!strcmp(name, "lost_events"))
+		return (double)s->lost_events;
+	if (!strcmp(name, "processes"))
+		return s->processes;
+	return NAN;
+}
+
 double field_value(const struct snapshot *s, size_t metric, const char *name)
 {
 	if (metric < METRIC_COUNT)
@@ -12,7 +22,7 @@ double field_value(const struct snapshot *s, size_t metric, const char *name)
 	for (size_t i = 0; i < s->custom_cnt; i++)
 		if (!strcmp(s->custom[i].name, name))
 			return s->custom[i].value;
-	return NAN;
+	return field_of_record(s, name);
 }
 
 /* Less than half of what was asked for. */

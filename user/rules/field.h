@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The numbers of a snapshot by name: metrics of the table, then custom ones. */
+/* The numbers of a snapshot by name: metrics of the table, then custom ones, then lost_events and
+ * processes. */
 #ifndef KTALLY_RULES_FIELD_H
 #define KTALLY_RULES_FIELD_H
 

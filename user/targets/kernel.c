@@ -115,6 +115,7 @@ static int start(struct targets *t, struct targets_kernel *k, char *reason)
 	configure(t, k->skel->rodata);
 	choose_programs(t, programs);
 	k->skel->rodata->watched_mask = t->shared.watched_mask;
+	k->skel->rodata->simulate_loss = t->shared.simulate_loss;
 	bpf_map__set_value_size(k->skel->maps.watched, t->shared.watched_mask + 1);
 	bpf_map__set_max_entries(k->skel->maps.members, t->shared.capacity);
 	bpf_reader_enable(k->skel->progs.members_read, k->skel->progs.members_forget);

@@ -1,0 +1,112 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: BSD-2-Clause
+# What goes wrong on real machines and must not make a number wrong. docs/FAILURES.md lists all
+# cases and where each is proved; those that have no better place are here.
+# shellcheck disable=SC2154,SC2030,SC2031 # status is set by record; each test is a subshell
+
+load helpers
+
+@test "failures: F5, a PID taken again within an interval is another process" {
+	require_root
+	record --processes -i 400ms -- "$WORKLOADS/blink" --same-pid -n 41 -f 3
+	assert_equal "$status" 0
+	assert_same opens last_snapshot.fd_opens .opens
+	assert_equal "$(q steps_back)" "[]"
+	# of the children, one PID and 41 start times, each with its own three opens
+	assert_equal "$(q 'events("process_exit") | map(select(.ppid != 0 and .totals.fd_opens == 3))
+		| [(map(.pid) | unique | length), (map(.start_ticks) | unique | length)] | tojson')" \
+		"[1,41]"
+}
+
+@test "failures: F5, a PID taken again is another process, rung /proc" {
+	record --no-bpf --processes -- "$WORKLOADS/blink" --same-pid -n 11 -f 3
+	assert_equal "$(q steps_back)" "[]"
+	assert_equal "$(q 'members | map(select(.cpu_percent != null and .cpu_percent < 0))')" "[]"
+}
+
+@test "failures: F6, what finds the maps full is counted as lost, and room comes back" {
+	require_root
+	# shellcheck disable=SC2016 # for the inner shell
+	record --max-processes 64 -i 700ms -- sh -c \
+		'"$0" -n 307 --close; sleep 2; "$0" -n 29 --close' "$WORKLOADS/blink"
+	assert_equal "$status" 0
+	assert_regex "$(q trailer.losses.targets)" '^[1-9][0-9]*$'
+	# Each child that found no room would have opened 3 and closed 3; the last 29 found some.
+	assert_equal "$(q '(last_snapshot.fd_opens + 3 * trailer.losses.targets) >= 1008')" true
+	assert_equal "$(q 'last_snapshot.fd_opens >= 3 * 29')" true
+	assert_equal "$(q steps_back)" "[]"
+	assert_regex "$(q '[snapshots[].lost_events] | unique | length')" '^[1-9]'
+}
+
+@test "failures: F7, processes shorter than any interval, and many" {
+	require_root
+	record -- "$WORKLOADS/blink" -n 2003 --close
+	assert_same opens last_snapshot.fd_opens .opens
+	assert_same closes last_snapshot.fd_closes .closes
+	assert_equal "$(q trailer.lost_events)" 0
+}
+
+@test "failures: F8, processes whose exit nobody saw are collected all the same" {
+	require_root
+	start_held blink -n 97
+	start_ktally --simulate-loss 1 --processes -f -p "$HELD"
+	release_and_wait
+	next_snapshots 3
+	assert_equal "$(q last_snapshot.processes)" 1
+	assert_equal "$(q 'events("process_exit") | [length, (map(.exit_code) | unique)] | tojson')" \
+		"[97,[null]]"
+	# one exit is lost by the targets, and once more by the instrument that sums up
+	assert_equal "$(q 'last_snapshot.lost_events')" 194
+	release
+	wait_ktally
+	assert_equal "$(q 'trailer.reason')" targets_ended
+}
+
+@test "failures: F9, a loss is in the records, a rule sees it, and the status says so" {
+	require_rung fd=syscall
+	start_held fdways -n 997 open
+	start_ktally --simulate-loss 101 --alert 'losing: lost_events > 0' --fail-on-alert -p "$HELD"
+	release_and_wait
+	next_snapshots 3
+	stop_ktally
+	assert_same "counted and lost" 'last_snapshot | .fd_opens + .fd_closes + .lost_events' \
+		'.opens + .closes' held.json
+	assert_equal "$(q 'last_snapshot.lost_events == trailer.losses.fd')" true
+	assert_equal "$(q 'alerts("losing")[0].state')" firing
+	assert_equal "$status" 3
+}
+
+# As where a hook was renamed or inlined: nothing comes.
+@test "failures: F18, a rung that counts wrong in its self-test is stepped down from" {
+	require_rung fd=syscall
+	start_held fdways -n 3 open
+	start_ktally --simulate-loss 1 -p "$HELD"
+	stop_ktally
+	assert_equal "$(q header.instruments.fd.rung)" /proc
+	assert_regex "$(q 'header.instruments.fd.refused[] | select(.rung == "syscall") | .reason')" \
+		'^self-test: counted 0 opens'
+	assert_regex "$(cat err)" 'fd falls back to /proc: rung syscall: self-test'
+	assert_equal "$(q last_snapshot.fd_opens)" null
+}
+
+# bpf(2) forbidden by a seccomp filter, as in a container; NOBODY may be root all the same.
+@test "failures: F17, where bpf(2) is forbidden one line says so, and /proc is used" {
+	require_root
+	cat >forbid.py <<-'EOF'
+		import ctypes, os, struct, sys
+		code = [(0x20, 0, 0, 0), (0x15, 0, 1, 321), (6, 0, 0, 0x00050001), (6, 0, 0, 0x7fff0000)]
+		text = b"".join(struct.pack("HBBI", *i) for i in code)
+		buf = ctypes.create_string_buffer(text)
+		prog = struct.pack("HxxxxxxQ", len(code), ctypes.addressof(buf))
+		libc = ctypes.CDLL(None, use_errno=True)
+		assert libc.prctl(38, 1, 0, 0, 0) == 0
+		assert libc.prctl(22, 2, ctypes.c_char_p(prog), 0, 0) == 0
+		os.execv(sys.argv[1], sys.argv[1:])
+	EOF
+	/usr/bin/python3 forbid.py "$KTALLY" -i 100ms -n 2 -o out.jsonl -p $$ 2>err 3>&-
+	validate out.jsonl
+	assert_equal "$(q '[header.instruments[].rung] | unique | tojson')" '["/proc"]'
+	assert_regex "$(cat err)" 'ktally: warning: targets falls back to /proc: rung tp_btf: .*not permitted'
+	assert_equal "$(wc -l <err)" 1
+	assert_error 5 "not permitted" /usr/bin/python3 forbid.py "$KTALLY" --require-bpf -p $$
+}
