@@ -52,18 +52,35 @@ started_or_over() {
 let_work() {
 	await "$LIMIT" started_or_over
 	over "$watcher" && return
+	disturb
 	echo >&4
 	await "$LIMIT" count_at_least 2 '^{' work
+	settle
 	seen=$(grep -c '"type":"snapshot"' stream)
 	await 10 count_at_least $((seen + 2)) '"type":"snapshot"' stream
 	kill -TERM "$watcher" 2>/dev/null
 }
 
+# What happens to the machine between ktally's first snapshot and the work, and is undone after it.
+disturb() {
+	case $how in
+	clock) date -s "@$(($(date +%s) - 86400))" >/dev/null ;;
+	offline) echo 0 >/sys/devices/system/cpu/cpu1/online ;;
+	esac
+}
+
+settle() {
+	case $how in
+	clock) date -s "@$(($(date +%s) + 86400))" >/dev/null ;;
+	offline) echo 1 >/sys/devices/system/cpu/cpu1/online ;;
+	esac
+}
+
 # Whom ktally watches.
 target() {
 	case $how in
-	attach | rest) echo "-p $worker" ;;
-	follow) echo "-f -p $worker" ;;
+	attach | rest | clock) echo "-p $worker" ;;
+	follow | offline) echo "-f -p $worker" ;;
 	cgroup) echo "-c $cgroup" ;;
 	comm) echo "-C ${workload%% *}" ;;
 	esac

@@ -11,7 +11,8 @@
  *   exact  every metric is as expected
  *   lost   some are lower, by no more than ktally itself says was lost of that metric
  *   wrong  anything else; the first difference is named
- * What an expression with @METRIC says must hold whatever was lost.
+ * What an expression with @METRIC says must hold whatever was lost. Besides the metrics there are
+ * odd_intervals and negatives, counted over all snapshots.
  *   error  a file can't be used, or another rung answered
  */
 #include <jansson.h>
@@ -24,11 +25,16 @@
 
 #define RESIDUAL "fd_unattributed"
 
+/* No step of the clock makes an interval longer than this. */
+#define INTERVAL_MAX_SECONDS 60
+
 struct stream {
 	json_t *header;
 	json_t *snapshot; /* the last one of the first target */
 	json_t *exit;     /* the end of the process that the first target names */
 	json_t *trailer;
+	double odd_intervals; /* snapshots whose interval is none */
+	double negatives;     /* numbers below zero, of those that cannot be */
 };
 
 struct verdict {
@@ -63,12 +69,25 @@ static bool is(json_t *record, const char *key, const char *value)
 	return text && !strcmp(text, value);
 }
 
+static void look_for_oddities(struct stream *s, json_t *snapshot)
+{
+	double interval = json_number_value(json_object_get(snapshot, "interval_seconds"));
+	const char *key;
+	json_t *value;
+
+	s->odd_intervals += !(interval > 0 && interval < INTERVAL_MAX_SECONDS);
+	json_object_foreach(snapshot, key, value)
+		s->negatives += json_number_value(value) < 0 && strcmp(key, RESIDUAL);
+}
+
 static void sort_in(void *ctx, json_t *record)
 {
 	struct stream *s = ctx;
 	json_t *targets = json_object_get(s->header, "targets");
 	json_t *pid = json_object_get(json_array_get(targets, 0), "pid");
 
+	if (is(record, "type", "snapshot"))
+		look_for_oddities(s, record);
 	if (is(record, "type", "header"))
 		keep(&s->header, record);
 	else if (is(record, "type", "trailer"))
@@ -118,6 +137,10 @@ static double counted(const struct stream *s, const char *metric)
 {
 	double value = number_or_nan(json_object_get(s->snapshot, metric));
 
+	if (!strcmp(metric, "odd_intervals"))
+		return s->odd_intervals;
+	if (!strcmp(metric, "negatives"))
+		return s->negatives;
 	if (!isnan(value))
 		return value;
 	return number_or_nan(json_object_get(json_object_get(s->exit, "totals"), metric));
