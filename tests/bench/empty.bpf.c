@@ -13,12 +13,6 @@ int sched_switch(void *ctx)
 	return 0;
 }
 
-SEC("?tp_btf/sched_wakeup")
-int sched_wakeup(void *ctx)
-{
-	return 0;
-}
-
 SEC("?tp_btf/sys_enter")
 int sys_enter(void *ctx)
 {

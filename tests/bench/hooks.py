@@ -97,7 +97,7 @@ def table(title, unit, rows, figures, base, references):
 
 def measure_switches(report):
     with Server("crowd", 1, 0) as other, Server("pingpong", CPU) as game:
-        rows = [empty("sched_switch"), empty("sched_switch", "sched_wakeup"),
+        rows = [empty("sched_switch"),
                 ktally("watched, switches only", game.pids, "--rung", "fd=/proc"),
                 ktally("watched, everything", game.pids),
                 ktally("another watched, switches only", other.pids, "--rung", "fd=/proc"),
@@ -106,15 +106,12 @@ def measure_switches(report):
                 bpftrace("the same times as ktally", TIME_SWITCHES),
                 perf_stat("context-switches", game.pids)]
         figures, base = compare(game, rows)
-    one, two, watched, _, unwatched = [row.name for row in rows[:5]]
+    one, watched, _, unwatched, _, count = [row.name for row in rows[:6]]
     report.add(table("Context switches", "ns per switch", rows, figures, base,
-                     {"empty": one, "empty, same hooks": two, "bpftrace count": rows[6].name}))
+                     {"empty": one, "bpftrace count": count}))
     f = figures
-    report.aim("watched switch / bpftrace's count", 0.5, f.get(watched), f.get(rows[6].name))
-    report.aim("watched switch / empty programs at the same two places", 2, f[watched], f[two])
+    report.aim("watched switch / bpftrace's count", 0.5, f.get(watched), f.get(count))
     report.aim("watched switch / one empty program", 2, f[watched], f[one])
-    report.aim("unwatched switch / empty programs at the same two places", 1.2, f[unwatched],
-               f[two])
     report.aim("unwatched switch / one empty program", 1.2, f[unwatched], f[one])
 
 
@@ -210,7 +207,7 @@ def measure_programs(report):
     """What the kernel says the programs took; two clock readings are in each run."""
     with bpf_stats(), Server("crowd", 1, 0) as other, Server("pingpong", CPU) as game, \
             Server("syscalls", "getppid", CPU) as caller:
-        switch_rows = [empty("sched_switch"), empty("sched_switch", "sched_wakeup"),
+        switch_rows = [empty("sched_switch"),
                        ktally("watched, switches only", game.pids, "--rung", "fd=/proc"),
                        ktally("another watched, switches only", other.pids, "--rung", "fd=/proc"),
                        bpftrace("count per thread", COUNT_SWITCHES),
@@ -222,13 +219,13 @@ def measure_programs(report):
         switches = kernel_account(game, switch_rows)
         calls = kernel_account(caller, call_rows)
     report.add(program_table("Inside the programs, per context switch", switch_rows, switches,
-                             switch_rows[1]))
+                             switch_rows[0]))
     report.add(program_table("Inside the programs, per system call", call_rows, calls,
                              call_rows[0]))
     f, rows = switches, switch_rows
-    report.aim("inside programs: watched switch / bpftrace's count", 0.5, f[rows[2].name],
-               f.get(rows[4].name))
-    report.aim("inside programs: watched switch / empty", 2, f[rows[2].name], f[rows[1].name])
-    report.aim("inside programs: unwatched switch / empty", 1.2, f[rows[3].name], f[rows[1].name])
+    report.aim("inside programs: watched switch / bpftrace's count", 0.5, f[rows[1].name],
+               f.get(rows[3].name))
+    report.aim("inside programs: watched switch / empty", 2, f[rows[1].name], f[rows[0].name])
+    report.aim("inside programs: unwatched switch / empty", 1.2, f[rows[2].name], f[rows[0].name])
     report.aim("inside programs: ignored call, watched / empty", 1.15, calls[call_rows[1].name],
                calls[call_rows[0].name])
