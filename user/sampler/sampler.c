@@ -86,11 +86,13 @@ static int joined(struct sampler *s)
 
 int sampler_open(struct sampler *s, enum ladder_bpf bpf, const char **ret_failed)
 {
-	size_t i;
+	size_t i = s->cnt;
 	int err;
 
 	s->env.shared = s->targets->shared;
-	for (i = 0; i < s->cnt; i++) {
+	/* Backwards, so that `fd` comes last: a self-test forks, and after a fork each page that the
+	 * next object's load writes to costs a fault. */
+	while (i--) {
 		err = open_one(s, &s->list[i], bpf);
 		if (err) {
 			*ret_failed = s->list[i].ops->name;
