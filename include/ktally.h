@@ -93,9 +93,13 @@ struct ktally_monitor_opts {
 	void *log_ctx;
 	uint32_t simulate_loss; /* a fault for tests: one event in so many is lost, and counted as
 				   lost */
+	double max_overhead_percent; /* of one CPU: above it snapshots are taken further apart, at
+				   most a minute, and the stream says so; 0: no limit */
+	int bpf_stats;          /* non-zero: the kernel measures its BPF programs, which costs each
+				   run two readings of a clock; implied by a limit */
 	size_t :0;
 };
-#define ktally_monitor_opts__last_field simulate_loss
+#define ktally_monitor_opts__last_field bpf_stats
 
 /* opts may be NULL. -EINVAL for an interval below 100 ms, -E2BIG for a newer option struct. */
 KTALLY_API int ktally_monitor__open(const struct ktally_monitor_opts *opts,

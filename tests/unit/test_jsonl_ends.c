@@ -97,11 +97,11 @@ static json_t *render_end(const struct averages *averages, size_t target_cnt, in
 					  .skipped_cnt = 1,
 					  .averages = averages,
 					  .target_cnt = target_cnt,
-					  .overhead_cpu_seconds = 0.0125,
-					  .overhead_cpu_percent = 0.3,
-					  .overhead_max_rss_bytes = 4096,
-					  .overhead_bpf_seconds = NAN,
-					  .overhead_bpf_runs = NAN };
+					  .overhead.cpu_seconds = 0.0125,
+					  .overhead.cpu_percent = 0.3,
+					  .overhead.max_rss_bytes = 4096,
+					  .overhead.bpf_seconds = NAN,
+					  .overhead.bpf_runs = NAN };
 
 	return render_trailer(&t);
 }

@@ -298,8 +298,8 @@ static void test_trailer(void **state)
 					  .snapshots = 4,
 					  .averages = a,
 					  .target_cnt = 2,
-					  .overhead_cpu_percent = 0.25,
-					  .overhead_max_rss_bytes = 5 << 20 };
+					  .overhead.cpu_percent = 0.25,
+					  .overhead.max_rss_bytes = 5 << 20 };
 	struct sink sink = table_sink(false);
 	struct buf out = { 0 };
 

@@ -163,6 +163,68 @@ size_t bpfload_skips(const struct bpf_object *obj, struct bpf_skip *list, size_t
 	return n;
 }
 
+size_t bpfload_runs(const struct bpf_object *obj, struct bpf_run *ret, size_t room)
+{
+	struct bpf_program *prog;
+	size_t cnt = 0;
+
+	bpf_object__for_each_program(prog, obj) {
+		struct bpf_prog_info info = {};
+		__u32 len = sizeof(info);
+
+		if (cnt == room)
+			break;
+		if (bpf_program__fd(prog) < 0 ||
+		    bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &len))
+			continue;
+		ret[cnt++] = (struct bpf_run){ bpf_program__name(prog), info.run_cnt,
+					       info.run_time_ns };
+	}
+	return cnt;
+}
+
+int bpfload_count_runs(void)
+{
+	return bpf_enable_stats(BPF_STATS_RUN_TIME);
+}
+
+static uint32_t map_id(int fd)
+{
+	struct bpf_map_info info = {};
+	__u32 len = sizeof(info);
+
+	return fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len) ? 0 : info.id;
+}
+
+/* The kernel tells it nowhere else. */
+static uint64_t map_bytes(int fd)
+{
+	char path[64], line[128];
+	unsigned long long bytes = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "memlock: %llu", &bytes) == 1)
+			break;
+	if (f)
+		fclose(f);
+	return bytes;
+}
+
+uint64_t bpfload_map_bytes(const struct bpf_object *obj, int shared_fd)
+{
+	uint32_t shared_id = map_id(shared_fd);
+	struct bpf_map *map;
+	uint64_t bytes = 0;
+
+	bpf_object__for_each_map(map, obj)
+		if (bpf_map__fd(map) >= 0 && map_id(bpf_map__fd(map)) != shared_id)
+			bytes += map_bytes(bpf_map__fd(map));
+	return bytes;
+}
+
 int bpfload_attach_multi(const struct bpf_object *obj, const char *program,
 			 const char *const *symbols, int retprobe, struct bpf_link **ret,
 			 char *reason)

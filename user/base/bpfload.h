@@ -51,6 +51,21 @@ struct bpf_skip {
 
 size_t bpfload_skips(const struct bpf_object *obj, struct bpf_skip *list, size_t max);
 
+/* What the kernel says of the object's loaded programs: runs, and ns in them, since it began to
+ * count (kernel.bpf_stats_enabled, or a descriptor of BPF_ENABLE_STATS). Returns how many of
+ * room. */
+struct bpf_run {
+	const char *name; /* borrowed from obj */
+	uint64_t runs;
+	uint64_t run_ns;
+};
+size_t bpfload_runs(const struct bpf_object *obj, struct bpf_run *ret, size_t room);
+/* Makes the kernel count them, for all programs of the host, until the descriptor is closed. Needs
+ * CAP_SYS_ADMIN and Linux 5.8. */
+int bpfload_count_runs(void);
+/* Kernel memory of the object's maps, those that it shares with `shared` left out; 0: not known. */
+uint64_t bpfload_map_bytes(const struct bpf_object *obj, int shared_fd);
+
 /* kprobe.multi by symbol: libbpf 1.1 finds no pattern where /proc/kallsyms cannot be read.
  * NULL-terminated symbols; all must exist. */
 int bpfload_attach_multi(const struct bpf_object *obj, const char *program,

@@ -133,19 +133,25 @@ static struct timespec to_timespec(uint64_t ns)
 				  .tv_nsec = (long)(ns % NS_PER_SECOND) };
 }
 
-int loop_timer(uint64_t first_ns, uint64_t interval_ns)
+int loop_timer_set(int fd, uint64_t first_ns, uint64_t interval_ns)
 {
 	struct itimerspec when = {
 		.it_value = to_timespec(first_ns ? first_ns : 1), /* 0 would disarm it */
 		.it_interval = to_timespec(interval_ns),
 	};
+
+	return timerfd_settime(fd, TFD_TIMER_ABSTIME, &when, NULL) < 0 ? -errno : 0;
+}
+
+int loop_timer(uint64_t first_ns, uint64_t interval_ns)
+{
 	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	int err;
 
 	if (fd < 0)
 		return -errno;
-	if (timerfd_settime(fd, TFD_TIMER_ABSTIME, &when, NULL) < 0) {
-		err = -errno;
+	err = loop_timer_set(fd, first_ns, interval_ns);
+	if (err) {
 		close(fd);
 		return err;
 	}

@@ -23,5 +23,7 @@ int loop_dispatch(struct loop *l, int timeout_ms);
 /* A timer on an absolute CLOCK_MONOTONIC schedule: first at first_ns, then every interval_ns (0:
  * once). Returns the fd to loop_add, or -errno. */
 int loop_timer(uint64_t first_ns, uint64_t interval_ns);
+/* Another schedule for such a timer. */
+int loop_timer_set(int fd, uint64_t first_ns, uint64_t interval_ns);
 
 #endif

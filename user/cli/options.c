@@ -4,12 +4,14 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum value_kind { VALUE_FLAG, VALUE_TEXT, VALUE_LIST, VALUE_COUNT, VALUE_DURATION };
+enum value_kind { VALUE_FLAG, VALUE_TEXT, VALUE_LIST, VALUE_COUNT, VALUE_DURATION,
+		  VALUE_PERCENT };
 
 struct option_row {
 	char letter;	  /* 0: long form only */
@@ -69,6 +71,11 @@ static const struct option_row rows[] = {
 	{ 0, "simulate-loss", VALUE_COUNT, AT(simulate_loss), "N",
 	  "lose one descriptor event and one exit in N, to see that losses are shown (for "
 	  "tests)" },
+	{ 0, "max-overhead", VALUE_PERCENT, AT(max_overhead), "PERCENT",
+	  "cost at most so much of one CPU: take snapshots further apart when needed" },
+	{ 0, "bpf-stats", VALUE_FLAG, AT(bpf_stats), NULL,
+	  "let the kernel time the BPF programs, for `overhead` (costs each run two clock "
+	  "readings)" },
 	{ 0, "no-bpf", VALUE_FLAG, AT(no_bpf), NULL, "only what /proc knows; the rest is null" },
 	{ 0, "require-bpf", VALUE_FLAG, AT(require_bpf), NULL,
 	  "exit status 5 rather than fall back to /proc" },
@@ -141,6 +148,7 @@ static int store(const struct option_row *row, const char *text, struct run_opti
 {
 	void *field = (char *)o + row->offset;
 	struct run_list *list = field;
+	char *end;
 
 	switch (row->kind) {
 	case VALUE_FLAG:
@@ -157,6 +165,12 @@ static int store(const struct option_row *row, const char *text, struct run_opti
 	case VALUE_COUNT:
 		if (ktally_parse_count(text, field) || !*(uint64_t *)field)
 			return bad_value(row, text, "a number above 0");
+		break;
+	case VALUE_PERCENT:
+		*(double *)field = strtod(text, &end);
+		if (end == text || (*end && strcmp(end, "%")) || !(*(double *)field > 0) ||
+		    !isfinite(*(double *)field))
+			return bad_value(row, text, "a percentage of one CPU above 0, such as 0.5");
 		break;
 	case VALUE_DURATION:
 		if (ktally_parse_duration(text, field) || !*(uint64_t *)field)

@@ -29,6 +29,8 @@ struct run_options {
 	uint64_t history;
 	uint64_t max_processes;
 	uint64_t simulate_loss;
+	double max_overhead; /* percent of one CPU */
+	bool bpf_stats;
 	bool processes;
 	struct run_list rules;
 	struct run_list alerts;

@@ -178,7 +178,9 @@ static int open_monitor(struct run *r)
 		    .count = o->count, .duration_ns = o->duration_ns, .processes = o->processes,
 		    .no_default_rules = o->no_default_rules,
 		    .max_processes = (uint32_t)o->max_processes,
-		    .simulate_loss = (uint32_t)o->simulate_loss, .log = on_log,
+		    .simulate_loss = (uint32_t)o->simulate_loss,
+		    .max_overhead_percent = o->max_overhead,
+		    .bpf_stats = o->bpf_stats, .log = on_log,
 		    .log_ctx = &r->options);
 	int err;
 

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -256,20 +255,6 @@ static const char *reason_name(enum ktally_end_reason reason)
 	return names[reason];
 }
 
-static void set_overhead(const struct ktally_monitor *m, struct trailer_record *t)
-{
-	double run_seconds = (double)(clock_monotonic_ns() - m->begin_ns) * 1e-9;
-	struct rusage ru;
-
-	getrusage(RUSAGE_SELF, &ru);
-	t->overhead_cpu_seconds = (double)(clock_own_cpu_ns() - m->begin_cpu_ns) * 1e-9;
-	t->overhead_cpu_percent =
-		run_seconds > 0 ? 100 * t->overhead_cpu_seconds / run_seconds : NAN;
-	t->overhead_max_rss_bytes = (uint64_t)ru.ru_maxrss * 1024;
-	t->overhead_bpf_seconds = NAN;
-	t->overhead_bpf_runs = NAN;
-}
-
 static void drain(struct ktally_monitor *m)
 {
 	size_t i;
@@ -297,6 +282,7 @@ void monitor_emit_trailer(struct ktally_monitor *m)
 	struct loss_record losses[SAMPLER_INSTRUMENTS_MAX + 2 + MONITOR_LINK_KINDS];
 	struct loss_record skipped[PROGRAMS_MAX];
 	struct trailer_record t = { .reason = reason_name(m->reason) };
+	struct program_run programs[OVERHEAD_PROGRAMS_MAX];
 	size_t i;
 
 	drain(m);
@@ -325,7 +311,7 @@ void monitor_emit_trailer(struct ktally_monitor *m)
 	t.skipped_cnt = describe_skips(m, skipped);
 	t.averages = averages;
 	t.target_cnt = averages ? m->targets.cnt : 0;
-	set_overhead(m, &t);
+	monitor_overhead_total(m, programs, &t.overhead);
 	EMIT(m, trailer, &t);
 	drain(m);
 	free(averages);

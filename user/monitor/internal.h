@@ -11,6 +11,7 @@
 #include "base/loop.h"
 #include "ktally.h"
 #include "monitor/doors.h"
+#include "monitor/overhead.h"
 #include "rules/rules.h"
 #include "rules/sources.h"
 #include "sampler/sampler.h"
@@ -83,6 +84,7 @@ struct ktally_monitor {
 	struct snapshot_callback snapshots[MONITOR_CALLBACKS_MAX];
 	size_t snapshot_cb_cnt;
 	struct monitor_doors doors;
+	struct monitor_overhead overhead;
 
 	/* stages */
 	int proc_fd;

@@ -75,6 +75,9 @@ static int configure(struct ktally_monitor *m, const struct ktally_monitor_opts 
 	m->count_limit = OPTS_GET(opts, count, 0);
 	m->duration_ns = OPTS_GET(opts, duration_ns, 0);
 	m->bpf = (enum ladder_bpf)OPTS_GET(opts, bpf, KTALLY_BPF_AUTO);
+	m->overhead.budget.limit_percent = OPTS_GET(opts, max_overhead_percent, 0);
+	m->overhead.count_runs = OPTS_GET(opts, bpf_stats, 0) ||
+				 m->overhead.budget.limit_percent > 0;
 	m->processes = OPTS_GET(opts, processes, 0);
 	m->log = OPTS_GET(opts, log, NULL);
 	m->log_ctx = OPTS_GET(opts, log_ctx, NULL);
@@ -113,6 +116,7 @@ int ktally_monitor__open(const struct ktally_monitor_opts *opts, struct ktally_m
 	if (!m)
 		return -ENOMEM;
 	m->proc_fd = m->tick_fd = m->end_fd = m->stop_fd = -1;
+	m->overhead.stats_fd = -1;
 	m->targets.proc_fd = -1;
 	pthread_mutex_init(&m->lock, NULL);
 	err = open_stages(m, opts);
@@ -156,6 +160,7 @@ void ktally_monitor__close(struct ktally_monitor *m)
 	if (m->begun)
 		ktally_monitor__stop(m);
 	monitor_doors_close(m);
+	monitor_overhead_close(m);
 	close_run(m);
 	sampler_fini(&m->sampler);
 	targets_fini(&m->targets);

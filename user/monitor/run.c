@@ -326,6 +326,7 @@ static int begin(struct ktally_monitor *m)
 	if (err)
 		return monitor_fail(m, err, "%s", error);
 	monitor_flush(m);
+	monitor_overhead_begin(m);
 	err = start_timers(m);
 	return err ? monitor_fail(m, err, "cannot start the clock: %s", strerror(-err)) : 0;
 }

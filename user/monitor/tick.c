@@ -353,6 +353,8 @@ int monitor_tick(struct ktally_monitor *m, bool last)
 	monitor_doors_settle(m);
 	sampler_settle(&m->sampler);
 	m->ticks++;
+	if (!last)
+		monitor_overhead_tick(m);
 	monitor_flush(m);
 	return 0;
 }

@@ -296,6 +296,13 @@ static void forget(void *self, const struct process *p)
 		bpf_reader_forget(&f->counts, p->id);
 }
 
+static const struct bpf_object *object(const void *self)
+{
+	const struct fd *f = self;
+
+	return f->skel ? f->skel->obj : NULL;
+}
+
 static uint64_t lost(const void *self)
 {
 	const struct fd *f = self;
@@ -357,4 +364,5 @@ const struct instrument instrument_fd = {
 	.forget = forget,
 	.lost = lost,
 	.skips = skips,
+	.object = object,
 };

@@ -293,6 +293,13 @@ static void forget(void *self, const struct process *p)
 		bpf_reader_forget(&s->processes, p->id);
 }
 
+static const struct bpf_object *object(const void *self)
+{
+	const struct sched *s = self;
+
+	return s->skel ? s->skel->obj : NULL;
+}
+
 static uint64_t lost(const void *self)
 {
 	const struct sched *s = self;
@@ -329,4 +336,5 @@ const struct instrument instrument_sched = {
 	.forget = forget,
 	.lost = lost,
 	.skips = skips,
+	.object = object,
 };

@@ -359,6 +359,13 @@ static void forget(void *self, const struct process *p)
 		bpf_reader_forget(&t->exits, p->id);
 }
 
+static const struct bpf_object *object(const void *self)
+{
+	const struct task *t = self;
+
+	return t->skel ? t->skel->obj : NULL;
+}
+
 static uint64_t lost(const void *self)
 {
 	const struct task *t = self;
@@ -404,4 +411,5 @@ const struct instrument instrument_task = {
 	.forget = forget,
 	.lost = lost,
 	.skips = skips,
+	.object = object,
 };

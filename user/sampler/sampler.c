@@ -209,6 +209,13 @@ size_t sampler_skips(const struct sampler *s, struct bpf_skip *list, size_t max)
 	return n;
 }
 
+const struct bpf_object *sampler_object(const struct sampler *s, size_t instrument)
+{
+	const struct sampled_instrument *in = &s->list[instrument];
+
+	return in->ops->object && in->self ? in->ops->object(in->self) : NULL;
+}
+
 uint64_t sampler_lost(const struct sampler *s, size_t instrument)
 {
 	const struct sampled_instrument *in = &s->list[instrument];

@@ -39,6 +39,8 @@ int sampler_read(struct sampler *s);
 void sampler_settle(struct sampler *s);
 /* Has the process ended, and has everything that it counted arrived? */
 bool sampler_final(const struct process *p);
+/* NULL: it has loaded nothing. */
+const struct bpf_object *sampler_object(const struct sampler *s, size_t instrument);
 uint64_t sampler_lost(const struct sampler *s, size_t instrument);
 /* Of all instruments: programs that the kernel skipped, max of them at most; their number. */
 size_t sampler_skips(const struct sampler *s, struct bpf_skip *list, size_t max);

@@ -15,6 +15,7 @@ static const char *const event_names[] = {
 	[EVENT_PROCESS_EXEC] = "process_exec",
 	[EVENT_PROCESS_EXIT] = "process_exit",
 	[EVENT_MESSAGE] = "message",
+	[EVENT_OVERHEAD] = "overhead",
 };
 
 /* Opens a record; both forms of the time come from the same microseconds. */
@@ -272,6 +273,36 @@ static void put_exit(struct json *j, const struct event_record *r)
 	put_totals(j, r->totals);
 }
 
+static void put_programs(struct json *j, const struct overhead_record *r)
+{
+	size_t i;
+
+	jsonw_object(j, "programs");
+	for (i = 0; i < r->program_cnt; i++) {
+		jsonw_object(j, r->programs[i].name);
+		jsonw_int(j, "runs", (int64_t)r->programs[i].runs);
+		jsonw_fixed(j, "seconds", r->programs[i].seconds, 6);
+		jsonw_object_end(j);
+	}
+	jsonw_object_end(j);
+}
+
+static void put_overhead(struct json *j, const struct overhead_record *r)
+{
+	jsonw_object(j, "overhead");
+	jsonw_fixed(j, "seconds", r->seconds, 6);
+	jsonw_fixed(j, "cpu_seconds", r->cpu_seconds, 6);
+	jsonw_fixed(j, "cpu_percent", r->cpu_percent, 3);
+	put_id(j, "max_rss_bytes", r->max_rss_bytes);
+	put_id(j, "map_bytes", r->map_bytes);
+	jsonw_fixed(j, "bpf_seconds", r->bpf_seconds, 6);
+	jsonw_fixed(j, "bpf_percent", r->bpf_percent, 3);
+	jsonw_fixed(j, "bpf_runs", r->bpf_runs, 0);
+	put_programs(j, r);
+	jsonw_fixed(j, "interval_seconds", r->interval_seconds, 6);
+	jsonw_object_end(j);
+}
+
 static void jsonl_event(struct sink *s, struct buf *out, const struct event_record *r)
 {
 	struct json j = begin(s, out, "event", r->timestamp);
@@ -284,8 +315,10 @@ static void jsonl_event(struct sink *s, struct buf *out, const struct event_reco
 	put_id(&j, "start_ticks", r->start_ticks);
 	if (r->kind == EVENT_PROCESS_EXIT)
 		put_exit(&j, r);
-	if (r->kind == EVENT_MESSAGE)
+	if (r->kind == EVENT_MESSAGE || r->kind == EVENT_OVERHEAD)
 		jsonw_string(&j, "message", r->message);
+	if (r->kind == EVENT_OVERHEAD)
+		put_overhead(&j, r->overhead);
 	end(&j);
 }
 
@@ -362,17 +395,6 @@ static void put_losses(struct json *j, const char *key, const struct loss_record
 	jsonw_object_end(j);
 }
 
-static void put_overhead(struct json *j, const struct trailer_record *r)
-{
-	jsonw_object(j, "overhead");
-	jsonw_fixed(j, "cpu_seconds", r->overhead_cpu_seconds, 6);
-	jsonw_fixed(j, "cpu_percent", r->overhead_cpu_percent, 3);
-	put_id(j, "max_rss_bytes", r->overhead_max_rss_bytes);
-	jsonw_fixed(j, "bpf_seconds", r->overhead_bpf_seconds, 6);
-	jsonw_fixed(j, "bpf_runs", r->overhead_bpf_runs, 0);
-	jsonw_object_end(j);
-}
-
 static void jsonl_trailer(struct sink *s, struct buf *out, const struct trailer_record *r)
 {
 	struct json j = begin(s, out, "trailer", r->timestamp);
@@ -388,7 +410,7 @@ static void jsonl_trailer(struct sink *s, struct buf *out, const struct trailer_
 	put_maxima(&j, r->target_cnt ? r->averages : NULL);
 	if (r->target_cnt > 1)
 		put_target_averages(&j, r);
-	put_overhead(&j, r);
+	put_overhead(&j, &r->overhead);
 	end(&j);
 }
 

@@ -321,15 +321,28 @@ static const char *const event_verbs[] = {
 	[EVENT_PROCESS_EXEC] = "exec",
 	[EVENT_PROCESS_EXIT] = "exit",
 	[EVENT_MESSAGE] = "note:",
+	[EVENT_OVERHEAD] = "note:",
 };
+
+static void put_note(struct buf *line, const struct event_record *r)
+{
+	char cpu[32];
+
+	if (r->message || !r->overhead) {
+		buf_puts(line, r->message ? r->message : "");
+		return;
+	}
+	human_text(cpu, r->overhead->cpu_percent, 1000, 2);
+	buf_printf(line, "ktally itself CPU %s %%", cpu);
+}
 
 static void table_event(struct sink *s, struct buf *out, const struct event_record *r)
 {
 	struct buf line = begin(s, r->timestamp);
 
 	buf_printf(&line, "%s ", event_verbs[r->kind]);
-	if (r->kind == EVENT_MESSAGE)
-		buf_puts(&line, r->message ? r->message : "");
+	if (r->kind == EVENT_MESSAGE || r->kind == EVENT_OVERHEAD)
+		put_note(&line, r);
 	else
 		put_who(&line, r->target, r->pid, r->comm);
 	if (r->kind == EVENT_PROCESS_START && r->ppid)
@@ -370,8 +383,8 @@ static void table_trailer(struct sink *s, struct buf *out, const struct trailer_
 	char cpu[32], rss[32];
 	size_t i;
 
-	human_text(cpu, r->overhead_cpu_percent, 1000, 1);
-	human_text(rss, r->overhead_max_rss_bytes, 1024, 0);
+	human_text(cpu, r->overhead.cpu_percent, 1000, 1);
+	human_text(rss, r->overhead.max_rss_bytes, 1024, 0);
 	buf_printf(&line, "end (%s): %llu snapshots, %llu alerts fired, %llu events lost",
 		   r->reason, (unsigned long long)r->snapshots, (unsigned long long)r->alerts,
 		   (unsigned long long)r->lost_events);

@@ -84,7 +84,34 @@ struct sweep_record {
 	double firing_seconds;	/* summed over processes */
 };
 
-enum event_kind { EVENT_PROCESS_START, EVENT_PROCESS_EXEC, EVENT_PROCESS_EXIT, EVENT_MESSAGE };
+/* What ktally itself cost, over some time. */
+struct program_run {
+	const char *name;
+	uint64_t runs;
+	double seconds;
+};
+
+struct overhead_record {
+	double seconds;
+	double cpu_seconds;
+	double cpu_percent;	/* of one CPU */
+	double bpf_seconds;	/* in its programs, on all CPUs; NaN: the kernel does not say */
+	double bpf_percent;	/* of one CPU */
+	double bpf_runs;
+	const struct program_run *programs; /* none where the kernel does not count */
+	size_t program_cnt;
+	uint64_t max_rss_bytes; /* since start */
+	uint64_t map_bytes;	/* kernel memory of its maps; 0: unknown, or none */
+	double interval_seconds; /* between snapshots now */
+};
+
+enum event_kind {
+	EVENT_PROCESS_START,
+	EVENT_PROCESS_EXEC,
+	EVENT_PROCESS_EXIT,
+	EVENT_MESSAGE,
+	EVENT_OVERHEAD,
+};
 
 struct event_record {
 	double timestamp;
@@ -101,6 +128,8 @@ struct event_record {
 	/* MESSAGE: something that the reader of the stream has to know, such as a rung stepping
 	 * down */
 	const char *message;
+	/* OVERHEAD; message: why, NULL: a minute is over */
+	const struct overhead_record *overhead;
 };
 
 struct rung_refusal {
@@ -179,11 +208,7 @@ struct trailer_record {
 	size_t skipped_cnt;
 	const struct averages *averages; /* one per target */
 	size_t target_cnt;
-	double overhead_cpu_seconds;
-	double overhead_cpu_percent; /* of one CPU, over the run */
-	uint64_t overhead_max_rss_bytes;
-	double overhead_bpf_seconds; /* NaN: the kernel does not say */
-	double overhead_bpf_runs;    /* NaN: the kernel does not say */
+	struct overhead_record overhead; /* over the run */
 };
 
 #endif

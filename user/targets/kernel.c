@@ -263,3 +263,8 @@ size_t targets_kernel_skips(const struct targets *t, struct bpf_skip *list, size
 {
 	return bpfload_skips(t->kernel->skel->obj, list, max);
 }
+
+const struct bpf_object *targets_kernel_object(const struct targets *t)
+{
+	return t->kernel->skel->obj;
+}

@@ -66,6 +66,11 @@ bool process_left(const struct process *p)
 	return !p->plain && !p->groups && !process_ended(p);
 }
 
+const struct bpf_object *targets_object(const struct targets *t)
+{
+	return t->kernel ? targets_kernel_object(t) : NULL;
+}
+
 uint64_t targets_lost(const struct targets *t)
 {
 	return t->kernel ? targets_kernel_lost(t) : 0;

@@ -74,6 +74,8 @@ bool target_has(const struct target *target, const struct process *p);
 bool target_had(const struct target *target, const struct process *p);
 /* Has it left every target, alive? */
 bool process_left(const struct process *p);
+/* NULL: it is not followed in the kernel. */
+const struct bpf_object *targets_object(const struct targets *t);
 uint64_t targets_lost(const struct targets *t);
 size_t targets_skips(const struct targets *t, struct bpf_skip *list, size_t max);
 extern const struct rung targets_rungs[];
