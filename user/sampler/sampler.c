@@ -90,8 +90,8 @@ int sampler_open(struct sampler *s, enum ladder_bpf bpf, const char **ret_failed
 	int err;
 
 	s->env.shared = s->targets->shared;
-	/* Backwards, so that `fd` comes last: a self-test forks, and after a fork each page that the
-	 * next object's load writes to costs a fault. */
+	/* Backwards, so that `fd` comes last: a self-test forks, and after a fork each page that
+	 * the next object's load writes to costs a fault. */
 	while (i--) {
 		err = open_one(s, &s->list[i], bpf);
 		if (err) {
