@@ -292,6 +292,14 @@ int BPF_KRETPROBE(fd_multi_result, long ret)
 	return handle_result(ret);
 }
 
+/* On those that wait, apart: before 6.14 a link has few returns that it can wait for at a time, and
+ * threads that sit in accept() must not take them from the others. */
+SEC("?kretprobe.multi")
+int BPF_KRETPROBE(fd_multi_accepted, long ret)
+{
+	return handle_result(ret);
+}
+
 SEC("?fentry/fd_install")
 int BPF_PROG(fd_entry_install)
 {

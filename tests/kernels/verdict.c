@@ -175,6 +175,7 @@ static const struct {
 	{ "fd_entry_close", "fd_closes" },   { "fd_entry_flush", "fd_closes" },
 	{ "fd_multi_install", "fd_opens" },  { "fd_multi_dup2", "fd_opens" },
 	{ "fd_multi_close", "fd_closes" },   { "fd_multi_result", "fd_open_errors" },
+	{ "fd_multi_accepted", "fd_open_errors" },
 	{ "fd_sys_exit_failed", "fd_open_errors" }, { "fd_exit", RESIDUAL },
 };
 

@@ -8,18 +8,21 @@
  *     -t N        threads of each (1)
  *     -k N        times that each opens and closes (20011)
  *     --dup       by dup and close instead of open and close
+ *     --fail      by opening what is not there
+ *     -b N        threads of the first process wait in accept(2) meanwhile (0)
  *     --hold      wait to be watched before and after
  *
  * Prints one JSON line with what the whole tree must have counted.
  */
 #include <pthread.h>
 #include <sched.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 #include "workload.h"
 
 struct openers {
-	uint64_t processes, threads, times, dup, hold;
+	uint64_t processes, threads, times, dup, fail, blocked, hold;
 };
 
 static void *opener(void *arg)
@@ -28,7 +31,10 @@ static void *opener(void *arg)
 	uint64_t i;
 	int fd;
 
-	for (i = 0; i < o->times; i++) {
+	for (i = 0; i < o->times && o->fail; i++)
+		if (open("/dev/there is no such file", O_RDONLY) >= 0)
+			die("what is not there was opened");
+	for (i = 0; i < o->times && !o->fail; i++) {
 		fd = o->dup ? dup(STDOUT_FILENO) : open("/dev/null", O_RDONLY | O_CLOEXEC);
 		if (fd < 0 || close(fd))
 			die("open and close: %s", strerror(errno));
@@ -72,6 +78,33 @@ static void run_process(const struct openers *o, uint64_t index)
 	_exit(0);
 }
 
+static void *waiter(void *arg)
+{
+	accept(*(int *)arg, NULL, NULL);
+	return NULL;
+}
+
+/* A listener without an address: nobody ever comes. */
+static void block(uint64_t cnt)
+{
+	const struct sockaddr any = { .sa_family = AF_UNIX }; /* the kernel finds a name */
+	static int listener;
+	pthread_attr_t small;
+	pthread_t id;
+
+	if (!cnt)
+		return;
+	listener = socket(AF_UNIX, SOCK_STREAM, 0);
+	if (listener < 0 || bind(listener, &any, sizeof(any.sa_family)) || listen(listener, 1))
+		die("a socket to wait at: %s", strerror(errno));
+	pthread_attr_init(&small);
+	pthread_attr_setstacksize(&small, 65536);
+	while (cnt--)
+		if (pthread_create(&id, &small, waiter, &listener))
+			die("pthread_create: %s", strerror(errno));
+	sleep_ns(500000000);
+}
+
 static void run(const struct openers *o)
 {
 	uint64_t i;
@@ -96,6 +129,7 @@ int main(int argc, char **argv)
 	const struct option_u64 options[] = {
 		{ "-p", &o.processes, false }, { "-t", &o.threads, false },
 		{ "-k", &o.times, false },     { "--dup", &o.dup, true },
+		{ "--fail", &o.fail, true },   { "-b", &o.blocked, false },
 		{ "--hold", &o.hold, true },   { NULL, NULL, false },
 	};
 	struct line out = { .len = 0 };
@@ -103,14 +137,16 @@ int main(int argc, char **argv)
 
 	argc = parse_options(argv, options);
 	if (argc || !o.threads)
-		die("usage: openers [-p N] [-t N] [-k N] [--dup] [--hold]");
+		die("usage: openers [-p N] [-t N] [-k N] [--dup | --fail] [-b N] [--hold]");
 	hold_init();
 	if (o.hold)
 		hold_ready();
+	block(o.blocked);
 	run(&o);
 	total = o.processes * o.threads * o.times;
-	put(&out, "{\"processes\":%ju,\"opens\":%ju,\"closes\":%ju}", (uintmax_t)o.processes + 1,
-	    (uintmax_t)total, (uintmax_t)total);
+	put(&out, "{\"processes\":%ju,\"opens\":%ju,\"closes\":%ju,\"open_errors\":%ju}",
+	    (uintmax_t)o.processes + 1, (uintmax_t)(o.fail ? !!o.blocked : total),
+	    (uintmax_t)(o.fail ? 0 : total), (uintmax_t)(o.fail ? total : 0));
 	put_line(&out);
 	if (o.hold)
 		hold();

@@ -243,6 +243,24 @@ int bpfload_attach_multi(const struct bpf_object *obj, const char *program,
 	return 0;
 }
 
+/* struct bpf_link_info of Linux 6.7 for this type of link; libbpf 1.1 has no headers for it. */
+struct multi_info {
+	__u32 type, id, prog_id, unused;
+	__u64 addrs;
+	__u32 count, flags;
+	__u64 missed;
+};
+
+uint64_t bpfload_multi_missed(const struct bpf_link *link)
+{
+	struct multi_info info = { 0 };
+	__u32 len = sizeof(info);
+
+	if (!link || bpf_obj_get_info_by_fd(bpf_link__fd(link), &info, &len))
+		return 0;
+	return len == sizeof(info) ? info.missed : 0;
+}
+
 int bpfload_attach_task_iter(const struct bpf_program *prog, int32_t only_pid,
 			     struct bpf_link **ret, char *reason)
 {

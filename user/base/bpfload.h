@@ -66,6 +66,10 @@ int bpfload_count_runs(void);
 /* Kernel memory of the object's maps, those that it shares with `shared` left out; 0: not known. */
 uint64_t bpfload_map_bytes(const struct bpf_object *obj, int shared_fd);
 
+/* Calls that a kprobe.multi link never came to its program for: return probes beyond those that the
+ * kernel keeps ready (before they had a shadow stack per task, 6.14). 0 before 6.7. */
+uint64_t bpfload_multi_missed(const struct bpf_link *link);
+
 /* kprobe.multi by symbol: libbpf 1.1 finds no pattern where /proc/kallsyms cannot be read.
  * NULL-terminated symbols; all must exist. */
 int bpfload_attach_multi(const struct bpf_object *obj, const char *program,

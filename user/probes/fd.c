@@ -58,13 +58,16 @@ static const char *const close_symbols[] = { "filp_close", NULL };
 static const char *const result_symbols[] = {
 	"__x64_sys_open",	   "__x64_sys_openat",	     "__x64_sys_openat2",
 	"__x64_sys_creat",	   "__x64_sys_socket",	     "__x64_sys_socketpair",
-	"__x64_sys_accept",	   "__x64_sys_accept4",	     "__x64_sys_pipe",
-	"__x64_sys_pipe2",	   "__x64_sys_dup",	     "__x64_sys_dup2",
-	"__x64_sys_dup3",	   "__x64_sys_eventfd",	     "__x64_sys_eventfd2",
-	"__x64_sys_epoll_create",  "__x64_sys_epoll_create1", "__x64_sys_timerfd_create",
-	"__x64_sys_signalfd4",	   "__x64_sys_inotify_init1", "__x64_sys_memfd_create",
-	"__x64_sys_pidfd_open",	   "__x64_sys_pidfd_getfd",  NULL,
+	"__x64_sys_pipe",	   "__x64_sys_pipe2",	     "__x64_sys_dup",
+	"__x64_sys_dup2",	   "__x64_sys_dup3",	     "__x64_sys_eventfd",
+	"__x64_sys_eventfd2",	   "__x64_sys_epoll_create", "__x64_sys_epoll_create1",
+	"__x64_sys_timerfd_create", "__x64_sys_signalfd4",   "__x64_sys_inotify_init1",
+	"__x64_sys_memfd_create",  "__x64_sys_pidfd_open",   "__x64_sys_pidfd_getfd",
+	NULL,
 };
+
+/* And those of them that wait for somebody. */
+static const char *const accept_symbols[] = { "__x64_sys_accept", "__x64_sys_accept4", NULL };
 
 static int start_bpf(struct fd *f, const char *const *programs, char *reason)
 {
@@ -121,6 +124,9 @@ static int attach_multi(struct fd *f, const char *const *closes, char *reason)
 		err = bpfload_attach_multi(obj, "fd_multi_result", result_symbols, 1,
 					   &f->skel->links.fd_multi_result, reason);
 	if (!err)
+		err = bpfload_attach_multi(obj, "fd_multi_accepted", accept_symbols, 1,
+					   &f->skel->links.fd_multi_accepted, reason);
+	if (!err)
 		err = bpfload_attach_multi(obj, "fd_multi_close", closes, 0,
 					   &f->skel->links.fd_multi_close, reason);
 	return err;
@@ -130,8 +136,9 @@ static int try_multi(struct fd *f, const char *const *closes, char *reason)
 {
 	static const char *const programs[] = { "fd_multi_install", "fd_multi_dup2",
 						"fd_multi_close",   "fd_multi_result",
-						"fd_fork",          "fd_exec",
-						"fd_exit",          NULL };
+						"fd_multi_accepted", "fd_fork",
+						"fd_exec",          "fd_exit",
+						NULL };
 	int err = open_bpf(f, programs, reason);
 
 	if (err)
@@ -307,7 +314,11 @@ static uint64_t lost(const void *self)
 {
 	const struct fd *f = self;
 
-	return f->skel ? f->skel->bss->fd_lost + bpfload_misses(f->skel->obj) : 0;
+	if (!f->skel)
+		return 0;
+	return f->skel->bss->fd_lost + bpfload_misses(f->skel->obj) +
+	       bpfload_multi_missed(f->skel->links.fd_multi_result) +
+	       bpfload_multi_missed(f->skel->links.fd_multi_accepted);
 }
 
 static size_t skips(const void *self, struct bpf_skip *list, size_t max)
