@@ -167,9 +167,9 @@ deps:
 	$(Q)tests/deps.sh build
 
 check:
-	$(Q)tests/deps.sh build test
+	$(Q)tests/deps.sh build test kernels
 	$(Q)$(MAKE) --no-print-directory all static tests
-	$(Q)O=$(O) tests/run unit style integration
+	$(Q)O=$(O) tests/run unit style integration kernels fuzz
 
 check-unit check-style check-integration check-kernels: all static tests
 	$(Q)O=$(O) tests/run $(@:check-%=%)

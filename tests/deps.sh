@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Installs what is missing with apt-get: tests/deps.sh [build] [test]. Says nothing when nothing is.
+# Installs what is missing with apt-get: tests/deps.sh [build] [test] [kernels]. Says nothing when nothing is.
 set -euo pipefail
 
 here=$(dirname "$0")

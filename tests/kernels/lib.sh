@@ -23,7 +23,7 @@ need() {
 
 	for tool; do
 		command -v "$tool" >/dev/null && continue
-		die "$tool is missing: apt-get install \$(grep -v '^#' tests/kernels/packages.txt)"
+		die "$tool is missing: tests/deps.sh build kernels"
 	done
 }
 
