@@ -213,12 +213,20 @@ struct ktally_output_opts {
 	const char *path;   /* file to create or truncate; NULL: use fd */
 	int fd;             /* stays the caller's; must outlive the monitor */
 	int color;          /* table: colour alerts */
+	uint64_t rotate_bytes; /* of path: about so large a file is renamed to path.1, path.1 to
+				  path.2 and so on, and a new one is begun; 0: never */
+	unsigned int rotate_keep; /* files, path itself included; 0: 5 */
 	size_t :0;
 };
-#define ktally_output_opts__last_field color
+#define ktally_output_opts__last_field rotate_keep
 
 KTALLY_API int ktally_monitor__add_output(struct ktally_monitor *m,
 					  const struct ktally_output_opts *opts);
+
+/* Opens the paths of outputs again where another file has taken their place, or none: after a log
+ * rotation. Every file begins with a header, and no record is lost. It happens at the next tick;
+ * may be called from any thread. */
+KTALLY_API void ktally_monitor__reopen_outputs(struct ktally_monitor *m);
 
 /* 'INSTRUMENT=RUNG', e.g. "fd=syscall": only that rung is tried. -EINVAL for an unknown one. */
 KTALLY_API int ktally_monitor__force_rung(struct ktally_monitor *m, const char *text);

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Checks streams of ktally: each line against the published schema, and the stream as a whole.
 
-validate_jsonl.py [--cut | --some] [--schema FILE] [FILE...]    standard input without a FILE
+validate_jsonl.py [--cut] [--rotated | --some] [--schema FILE] [FILE...]    standard input without a FILE
 
 Prints FILE:LINE: what is wrong; exits 1 when anything is.
 """
@@ -57,15 +57,17 @@ def check_schema(validator, record):
 class Stream:
     """What one line cannot show: order, numbering, and the references between records."""
 
-    def __init__(self):
-        self.seq = 0
+    def __init__(self, rotated):
+        self.seq = None if rotated else 0  # a rotated file's header has any number
         self.targets = 0
         self.last = None
 
     def check(self, record):
         kind = record.get("type")
-        if (self.seq == 0) != (kind == "header"):
-            yield "the first record is not the header" if self.seq == 0 else "a second header"
+        if (self.last is None) != (kind == "header"):
+            yield "the first record is not the header" if self.last is None else "a second header"
+        if self.seq is None:
+            self.seq = record.get("seq")
         if self.last == "trailer":
             yield "a record after the trailer"
         if record.get("seq") != self.seq:
@@ -103,7 +105,7 @@ def check_line(line, validator, stream):
 
 
 def check_file(name, file, validator, args):
-    stream = Some() if args.some else Stream()
+    stream = Some() if args.some else Stream(args.rotated)
     failures = number = 0
 
     def report(problem):
@@ -128,6 +130,7 @@ def check_file(name, file, validator, args):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cut", action="store_true", help="the end of the stream may be missing")
+    parser.add_argument("--rotated", action="store_true", help="its beginning is in other files")
     parser.add_argument("--some", action="store_true", help="what a replay prints, no stream")
     parser.add_argument("--schema", type=pathlib.Path, default=SCHEMA)
     parser.add_argument("files", nargs="*", metavar="FILE")

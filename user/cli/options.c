@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 enum value_kind { VALUE_FLAG, VALUE_TEXT, VALUE_LIST, VALUE_COUNT, VALUE_DURATION,
-		  VALUE_PERCENT };
+		  VALUE_PERCENT, VALUE_ROTATE };
 
 struct option_row {
 	char letter;	  /* 0: long form only */
@@ -61,6 +61,8 @@ static const struct option_row rows[] = {
 	{ 0, "sweep", VALUE_TEXT, AT(sweep), "A:B:STEP",
 	  "with each threshold from A to B in place of its number" },
 	{ 'o', "output", VALUE_TEXT, AT(output), "FILE", "write there instead of standard output" },
+	{ 0, "rotate", VALUE_ROTATE, AT(rotate_bytes), "SIZE[:K]",
+	  "begin a new -o FILE at SIZE (10M), keep the newest K files: FILE, FILE.1, ... (5)" },
 	{ 0, "format", VALUE_TEXT, AT(format), "FORMAT",
 	  "jsonl or table (jsonl unless standard output is a terminal)" },
 	{ 0, "history", VALUE_COUNT, AT(history), "N",
@@ -144,6 +146,31 @@ static int bad_value(const struct option_row *row, const char *text, const char 
 	return EXIT_USAGE;
 }
 
+/* SIZE with K, M or G; into two neighbouring fields. */
+static bool parse_rotate(const char *text, uint64_t *ret)
+{
+	static const char units[] = "KMG";
+	const char *unit;
+	char *end;
+	uint64_t size = strtoull(text, &end, 10);
+
+	if (end == text || text[0] == '-')
+		return false;
+	unit = *end ? strchr(units, *end) : NULL;
+	if (unit) {
+		int shift = 10 * (int)(unit - units + 1);
+
+		if (size > UINT64_MAX >> shift)
+			return false;
+		size <<= shift;
+		end++;
+	}
+	ret[0] = size;
+	if (*end == ':' && (ktally_parse_count(end + 1, &ret[1]) || !ret[1] || ret[1] > 10000))
+		return false;
+	return size && (!*end || *end == ':');
+}
+
 static int store(const struct option_row *row, const char *text, struct run_options *o)
 {
 	void *field = (char *)o + row->offset;
@@ -171,6 +198,10 @@ static int store(const struct option_row *row, const char *text, struct run_opti
 		if (end == text || (*end && strcmp(end, "%")) || !(*(double *)field > 0) ||
 		    !isfinite(*(double *)field))
 			return bad_value(row, text, "a percentage of one CPU above 0, such as 0.5");
+		break;
+	case VALUE_ROTATE:
+		if (!parse_rotate(text, field))
+			return bad_value(row, text, "a size and how many files, such as 10M:5");
 		break;
 	case VALUE_DURATION:
 		if (ktally_parse_duration(text, field) || !*(uint64_t *)field)
@@ -226,6 +257,8 @@ static int check(const struct run_options *o)
 		wrong = "--interval: the least is 100ms";
 	else if (!o->pids.cnt && !o->cgroups.cnt && !o->comms.cnt && !o->all && !o->command)
 		wrong = "nothing to watch: name a target with -p, -c, -C, -a or -- COMMAND";
+	else if (o->rotate_bytes && !o->output)
+		wrong = "--rotate needs a file: name it with -o";
 	if (!wrong)
 		return check_format(o);
 	cli_error("%s; see ktally --help", wrong);
@@ -298,7 +331,9 @@ struct ktally_output_opts options_output(const struct run_options *o)
 	bool terminal = !o->output && isatty(STDOUT_FILENO);
 	KTALLY_OPTS(ktally_output_opts, out, .path = o->output, .fd = STDOUT_FILENO,
 		    .format = o->format ? o->format : terminal ? "table" : "jsonl",
-		    .color = wants_color(STDOUT_FILENO) && !o->output);
+		    .color = wants_color(STDOUT_FILENO) && !o->output,
+		    .rotate_bytes = o->rotate_bytes,
+		    .rotate_keep = (unsigned int)o->rotate_keep);
 
 	return out;
 }

@@ -41,6 +41,8 @@ struct run_options {
 	struct run_list alertmanagers;
 	const char *output;
 	const char *format;
+	uint64_t rotate_bytes;
+	uint64_t rotate_keep; /* files; 0: as many as usual */
 	struct run_list rungs;
 	bool no_bpf;
 	bool require_bpf;

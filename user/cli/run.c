@@ -232,6 +232,7 @@ static int block_signals(struct run *r)
 static void reload(struct run *r)
 {
 	(void)ktally_monitor__reload_rules(r->monitor);
+	ktally_monitor__reopen_outputs(r->monitor);
 }
 
 /* Does this signal end the run? SIGHUP does only when it means what it says: the terminal has hung

@@ -61,16 +61,22 @@ static void put(struct ktally_monitor *m, struct monitor_output *o)
 	}
 }
 
-#define EMIT(m, kind, record)                                                                      \
+/* only: one output; NULL: all. */
+#define EMIT_TO(m, only, kind, record)                                                             \
 	do {                                                                                       \
 		size_t emit_i;                                                                     \
 		for (emit_i = 0; emit_i < (m)->output_cnt; emit_i++) {                             \
 			struct monitor_output *emit_o = &(m)->outputs[emit_i];                     \
+			if ((only) && emit_o != (only))                                            \
+				continue;                                                          \
+			monitor_files_rotate(m, emit_o);                                           \
 			buf_reset(&(m)->buf);                                                      \
 			emit_o->sink.format->kind(&emit_o->sink, &(m)->buf, record);               \
 			put(m, emit_o);                                                            \
 		}                                                                                  \
 	} while (0)
+
+#define EMIT(m, kind, record) EMIT_TO(m, (struct monitor_output *)NULL, kind, record)
 
 void monitor_emit_snapshot(struct ktally_monitor *m, const struct snapshot *s)
 {
@@ -80,6 +86,14 @@ void monitor_emit_snapshot(struct ktally_monitor *m, const struct snapshot *s)
 void monitor_emit_event(struct ktally_monitor *m, const struct event_record *event)
 {
 	EMIT(m, event, event);
+}
+
+void monitor_emit_message(struct ktally_monitor *m, struct monitor_output *only, const char *text)
+{
+	struct event_record e = { .timestamp = m->tick_time, .kind = EVENT_MESSAGE,
+				  .message = text };
+
+	EMIT_TO(m, only, event, &e);
 }
 
 static void keep_alert(struct ktally_monitor *m, const struct alert_record *a)
@@ -204,7 +218,7 @@ static bool does_preempt(void)
 	return preempts;
 }
 
-void monitor_emit_header(struct ktally_monitor *m)
+void monitor_emit_header(struct ktally_monitor *m, struct monitor_output *only)
 {
 	struct rung_refusal refused[SAMPLER_INSTRUMENTS_MAX + 1][LADDER_RUNGS_MAX];
 	struct instrument_record instruments[SAMPLER_INSTRUMENTS_MAX + 1];
@@ -235,7 +249,7 @@ void monitor_emit_header(struct ktally_monitor *m)
 	h.instrument_cnt = m->sampler.cnt + 1;
 	h.rules = rules;
 	h.rule_cnt = rules_count(m->rules);
-	EMIT(m, header, &h);
+	EMIT_TO(m, only, header, &h);
 out:
 	free(targets);
 	free(rules);

@@ -42,6 +42,11 @@ struct monitor_output {
 	struct output *out;
 	uint64_t dropped_before; /* records, already taken off sink.seq */
 	bool failed_before;	 /* its error has been logged */
+	char *path;		 /* owned; NULL: an fd of the caller's */
+	uint64_t rotate_bytes;	 /* 0: never */
+	uint64_t rotate_at;	 /* bytes in the file; later after a failure */
+	unsigned int rotate_keep;
+	bool rotating;		 /* its new header is being written */
 };
 
 struct metrics_callback {
@@ -85,6 +90,7 @@ struct ktally_monitor {
 	size_t snapshot_cb_cnt;
 	struct monitor_doors doors;
 	struct monitor_overhead overhead;
+	bool reopen; /* atomic: outputs, at the next tick */
 
 	/* stages */
 	int proc_fd;
@@ -153,12 +159,19 @@ void monitor_take_rules(struct ktally_monitor *m);
 void monitor_rules_fini(struct ktally_monitor *m);
 
 /* emit.c: records to every output */
-void monitor_emit_header(struct ktally_monitor *m);
+/* To one output, or to all. */
+void monitor_emit_header(struct ktally_monitor *m, struct monitor_output *only);
 void monitor_emit_snapshot(struct ktally_monitor *m, const struct snapshot *s);
 void monitor_emit_alert(void *monitor, const struct alert_record *alert);
 void monitor_emit_event(struct ktally_monitor *m, const struct event_record *event);
 void monitor_emit_trailer(struct ktally_monitor *m);
 void monitor_flush(struct ktally_monitor *m);
+void monitor_emit_message(struct ktally_monitor *m, struct monitor_output *only, const char *text);
 uint64_t monitor_dropped(const struct ktally_monitor *m);
+
+/* files.c: before each record, another file when this one is full; the paths again after a
+ * rotation. */
+void monitor_files_rotate(struct ktally_monitor *m, struct monitor_output *o);
+void monitor_files_reopen(struct ktally_monitor *m);
 
 #endif

@@ -12,6 +12,8 @@
 #include "monitor/internal.h"
 #include "monitor/opts.h"
 
+#define ROTATE_KEEP 5
+
 #define STRING_(x) #x
 #define STRING(x)  STRING_(x)
 
@@ -165,8 +167,10 @@ void ktally_monitor__close(struct ktally_monitor *m)
 	sampler_fini(&m->sampler);
 	targets_fini(&m->targets);
 	monitor_rules_fini(m);
-	for (i = 0; i < m->output_cnt; i++)
+	for (i = 0; i < m->output_cnt; i++) {
 		output_free(m->outputs[i].out);
+		free(m->outputs[i].path);
+	}
 	for (i = 0; i < SAMPLER_INSTRUMENTS_MAX + 1; i++)
 		free(m->forced[i]);
 	buf_fini(&m->buf);
@@ -257,6 +261,10 @@ int ktally_monitor__add_output(struct ktally_monitor *m, const struct ktally_out
 	err = output_new(fd, path != NULL, 0, &o->out);
 	if (err)
 		return monitor_fail(m, err, "cannot use the output: %s", strerror(-err));
+	o->path = path ? strdup(path) : NULL;
+	o->rotate_at = o->rotate_bytes = path ? OPTS_GET(opts, rotate_bytes, 0) : 0;
+	o->rotate_keep = OPTS_GET(opts, rotate_keep, 0);
+	o->rotate_keep = o->rotate_keep ? o->rotate_keep : ROTATE_KEEP;
 	m->output_cnt++;
 	return 0;
 }

@@ -313,7 +313,7 @@ static int begin(struct ktally_monitor *m)
 	watch_roots(m);
 	watch_readers(m);
 	m->tick_time = clock_realtime_seconds();
-	monitor_emit_header(m);
+	monitor_emit_header(m, NULL);
 	m->begun = true;
 	err = monitor_baseline(m);
 	if (err)

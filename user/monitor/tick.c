@@ -334,6 +334,7 @@ int monitor_tick(struct ktally_monitor *m, bool last)
 	size_t i;
 	int err;
 
+	monitor_files_reopen(m);
 	err = last ? read_until_final(m) : sampler_read(&m->sampler);
 	stamp_tick(m);
 	monitor_count_kernel_lost(m);

@@ -39,6 +39,7 @@ struct output {
 	struct buf ends; /* size_t: where each record of `bytes` ends; the first `done` are out */
 	size_t done;
 	uint64_t dropped;
+	uint64_t total_bytes; /* accepted, since the fd is in use */
 };
 
 static bool file_waits(const struct output *o, mode_t mode)
@@ -87,6 +88,20 @@ uint64_t output_dropped(const struct output *o)
 int output_fd(const struct output *o)
 {
 	return o->fd;
+}
+
+uint64_t output_bytes(const struct output *o)
+{
+	return o->total_bytes;
+}
+
+void output_replace(struct output *o, int fd)
+{
+	if (o->own_fd)
+		close(o->fd);
+	o->fd = fd;
+	o->own_fd = true;
+	o->total_bytes = o->bytes.len - o->sent;
 }
 
 static size_t waiting_bytes(const struct output *o)
@@ -151,6 +166,7 @@ static int enqueue(struct output *o, const void *record, size_t len)
 		return -ENOMEM;
 	}
 	buf_append(&o->bytes, record, len);
+	o->total_bytes += len;
 	buf_append(&o->ends, &end, sizeof(end));
 	return 0;
 }

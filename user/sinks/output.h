@@ -28,6 +28,10 @@ int output_flush(struct output *o);
 /* Writes all, waiting at most timeout_ms for a slow reader. -ETIMEDOUT when something is left. */
 int output_drain(struct output *o, int timeout_ms);
 uint64_t output_dropped(const struct output *o); /* records, since output_new */
+uint64_t output_bytes(const struct output *o);	 /* queued and written, since the fd is in use */
 int output_fd(const struct output *o);
+/* Goes on with another file, which becomes the output's own; the one before is closed if it was.
+ * Flush first: what could not be written goes into the new one. */
+void output_replace(struct output *o, int fd);
 
 #endif
