@@ -172,6 +172,14 @@ static __always_inline s64 fds_open_between(struct task_struct *task, u32 first,
 	return open;
 }
 
+/* The first 64 of a table, which no table is smaller than. */
+static __always_inline u64 fds_low(struct task_struct *task)
+{
+	unsigned long *bits = BPF_CORE_READ(task, files, fdt, open_fds);
+
+	return bits ? fds_word(bits, 0) : 0;
+}
+
 /* Is this descriptor open: 1 or 0; -1 when the table is gone. */
 static __always_inline s64 fd_open_at(struct task_struct *task, u32 fd)
 {

@@ -350,14 +350,26 @@ int BPF_PROG(fd_sys_exit_failed, struct pt_regs *regs, long ret)
 static __always_inline void fd_first_sight(struct task_struct *task)
 {
 	u64 id = process_id(task);
-	struct fd_process fresh = { .level_exit = FD_LEVEL_UNKNOWN };
+	struct fd_process fresh = { .level_exit = FD_LEVEL_UNKNOWN,
+				    .start_high = FD_LEVEL_UNKNOWN,
+				    .left_open = FD_LEVEL_UNKNOWN };
+	struct fd_process *there;
 
 	if (!is_watched(task->tgid))
 		return;
 	fresh.level_first = fds_open_between(task, 0, ~0U);
-	if (bpf_map_update_elem(&fd_processes, &id, &fresh, BPF_NOEXIST) &&
-	    !bpf_map_lookup_elem(&fd_processes, &id))
+	fresh.start_low = fds_low(task);
+	if (fresh.level_first != FD_LEVEL_UNKNOWN)
+		fresh.start_high = fresh.level_first - popcount64(fresh.start_low);
+	if (!bpf_map_update_elem(&fd_processes, &id, &fresh, BPF_NOEXIST))
+		return;
+	there = bpf_map_lookup_elem(&fd_processes, &id);
+	if (!there) {
 		__sync_fetch_and_add(&fd_lost, 1);
+		return;
+	}
+	there->start_low = fresh.start_low;
+	there->start_high = fresh.start_high;
 }
 
 /* A child starts with a copy of its parent's table. Attached after the program that marks it
@@ -370,12 +382,22 @@ int BPF_PROG(fd_fork, struct task_struct *child)
 	return 0;
 }
 
-/* A command that was held at its gate is watched from here on; for others nothing changes. */
+/* A command that was held at its gate is watched from here on; for others a program begins. */
 SEC("?tp_btf/sched_process_exec")
 int BPF_PROG(fd_exec, struct task_struct *task)
 {
 	fd_first_sight(task);
 	return 0;
+}
+
+/* Descriptors by number: a standard stream that was closed, or replaced, is no leak. Above the
+ * first 64, of which a program rarely starts with any, only their count is compared. */
+static __always_inline s32 left_open(const struct fd_process *p, u64 low)
+{
+	s64 left = popcount64(low & ~p->start_low);
+	s64 high = p->level_exit - (s64)popcount64(low);
+
+	return high > p->start_high ? left + high - p->start_high : left;
 }
 
 /* do_exit() calls this before exit_files(): the table is still whole. */
@@ -389,8 +411,11 @@ int BPF_PROG(fd_exit, struct task_struct *task)
 		return 0;
 	id = process_id(task);
 	p = fd_process_get(id);
-	if (p)
-		p->level_exit = fds_open_between(task, 0, ~0U);
+	if (!p)
+		return 0;
+	p->level_exit = fds_open_between(task, 0, ~0U);
+	if (p->level_exit != FD_LEVEL_UNKNOWN && p->start_high != FD_LEVEL_UNKNOWN)
+		p->left_open = left_open(p, fds_low(task));
 	return 0;
 }
 

@@ -21,6 +21,10 @@ struct fd_process {
 	__s64 level_first; /* descriptors when it was born or first executed, else FD_LEVEL_UNKNOWN
 			    */
 	__s64 level_exit;  /* before its table was torn down, else FD_LEVEL_UNKNOWN */
+	/* What its program started with, at birth or at the last exec. */
+	__u64 start_low;  /* which of the first 64 descriptors were open */
+	__s32 start_high; /* how many above them, else FD_LEVEL_UNKNOWN */
+	__s32 left_open;  /* at its end, beyond that; else FD_LEVEL_UNKNOWN */
 };
 
 #endif

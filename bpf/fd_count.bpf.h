@@ -28,7 +28,9 @@ static __always_inline struct fd_process *fd_process_get(u64 id)
 {
 	struct fd_process *p = bpf_map_lookup_elem(&fd_processes, &id);
 	struct fd_process fresh = { .level_first = FD_LEVEL_UNKNOWN,
-				    .level_exit = FD_LEVEL_UNKNOWN };
+				    .level_exit = FD_LEVEL_UNKNOWN,
+				    .start_high = FD_LEVEL_UNKNOWN,
+				    .left_open = FD_LEVEL_UNKNOWN };
 
 	if (p)
 		return p;

@@ -47,6 +47,7 @@ struct ktally_snapshots;
 struct ktally_averages;
 struct ktally_alerts;
 struct ktally_replay;
+struct ktally_assertions;
 
 /* ---- metrics: one public table describes every number of a snapshot ---- */
 
@@ -150,6 +151,9 @@ KTALLY_API int ktally_monitor__add_rules_file(struct ktally_monitor *m, const ch
 /* The *.yaml and *.yml of a folder, in the order of their names. A folder that is not there is as
  * good as an empty one: a reload looks again. */
 KTALLY_API int ktally_monitor__add_rules_dir(struct ktally_monitor *m, const char *path);
+/* A condition on the run of each target, such as "max(open_fds) < 200": the language of rules, with
+ * min, max, avg, sum, first and last in place of ranges; a field alone is its last known value. */
+KTALLY_API int ktally_monitor__add_assertion(struct ktally_monitor *m, const char *text);
 /* Reads all rules anew, from any thread. They are in force from the next snapshot on: alerts whose
  * name and expression stayed keep their state, those of rules that went resolve. On failure,
  * -EINVAL or why a file cannot be read, the old rules stay. Either way an event says so in the
@@ -321,30 +325,50 @@ KTALLY_API int ktally_alerts__at(const struct ktally_alerts *list, size_t index,
 				 struct ktally_alert *ret);
 KTALLY_API void ktally_alerts__free(struct ktally_alerts *list);
 
+/* ---- verdicts ---- */
+struct ktally_assertion {
+	size_t sz;
+	const char *assertion;
+	const char *message; /* "max(open_fds) is 57" */
+	int passed;          /* 0 also when its value is unknown */
+	double value;        /* NaN: unknown */
+	size_t target;
+	size_t :0;
+};
+#define ktally_assertion__last_field target
+/* One for each assertion and target; none before the run has ended. */
+KTALLY_API int ktally_monitor__assertions(const struct ktally_monitor *m,
+					struct ktally_assertions **ret);
+KTALLY_API size_t ktally_assertions__count(const struct ktally_assertions *list);
+/* Strings are valid until the list is freed. ret->sz must be set. */
+KTALLY_API int ktally_assertions__at(const struct ktally_assertions *list, size_t index,
+				     struct ktally_assertion *ret);
+KTALLY_API void ktally_assertions__free(struct ktally_assertions *list);
+
 /* ---- rules over a recording ---- */
-
 /* A replay reads a recording, what a jsonl output wrote, and gives the alerts that its rules would
- * have raised: with the rules of the run that made it, the same records, byte for byte. One thread
- * at a time. */
-
+ * have raised: with the rules of the run that made it, the same records, byte for byte. */
 struct ktally_replay_opts {
 	size_t sz;
-	int no_default_rules; /* non-zero: without high_cpu, high_memory, file_handle_leak */
+	int no_default_rules; /* non-zero: without them */
 	ktally_log_fn log;    /* NULL: silent */
 	void *log_ctx;
 	size_t :0;
 };
 #define ktally_replay_opts__last_field log_ctx
-
-/* opts may be NULL. */
+/* opts may be NULL. The rest as of a monitor. */
 KTALLY_API int ktally_replay__open(const struct ktally_replay_opts *opts,
 				   struct ktally_replay **ret);
 KTALLY_API void ktally_replay__close(struct ktally_replay *r);
-/* As of a monitor. */
 KTALLY_API const char *ktally_replay__last_error(const struct ktally_replay *r);
 KTALLY_API int ktally_replay__add_rule(struct ktally_replay *r, const char *text);
 KTALLY_API int ktally_replay__add_rules_file(struct ktally_replay *r, const char *path);
 KTALLY_API int ktally_replay__add_rules_dir(struct ktally_replay *r, const char *path);
+
+KTALLY_API int ktally_replay__add_assertion(struct ktally_replay *r, const char *text);
+/* After __run. */
+KTALLY_API int ktally_replay__assertions(const struct ktally_replay *r,
+					 struct ktally_assertions **ret);
 
 struct ktally_sweep_opts {
 	size_t sz;
@@ -352,30 +376,25 @@ struct ktally_sweep_opts {
 	size_t :0;
 };
 #define ktally_sweep_opts__last_field step
-
-/* 'EXPR [for DUR]': instead of alerts, how many it would have raised, and for how long it would
- * have fired, with each threshold of the range in place of the number that its comparison has on
- * the right (the first comparison, where and/unless join several). */
+/* 'EXPR [for DUR]': instead of alerts, how many it would raise, and for how long, with each
+ * threshold in place of the number on the right of its (first) comparison. */
 KTALLY_API int ktally_replay__what_if(struct ktally_replay *r, const char *text,
 				      const struct ktally_sweep_opts *opts);
 /* Where the records go; none: only __result tells. */
 KTALLY_API int ktally_replay__set_output(struct ktally_replay *r,
-					 const struct ktally_output_opts *opts);
+					 const struct ktally_output_opts *out);
 /* Once. path: plain or gzip; "-": standard input. -EPROTO: no recording, or of another schema;
- * -EINVAL: a line is no record (records before it were used); -EBADMSG: damaged gzip. A recording
- * that was cut is no failure: a warning is logged, its whole records are used. */
+ * -EINVAL: a line is no record (those before it were used); -EBADMSG: damaged gzip. One that was
+ * cut is no failure: a warning is logged, its whole records are used. */
 KTALLY_API int ktally_replay__run(struct ktally_replay *r, const char *path);
 
 struct ktally_replay_result {
 	size_t sz;
-	uint64_t records;
-	uint64_t snapshots;
-	uint64_t alerts_fired;
+	uint64_t records, snapshots, alerts_fired;
 	int cut; /* no trailer ends it */
 	size_t :0;
 };
 #define ktally_replay_result__last_field cut
-
 KTALLY_API int ktally_replay__result(const struct ktally_replay *r,
 				     struct ktally_replay_result *ret);
 

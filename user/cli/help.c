@@ -17,11 +17,12 @@ int cli_help(int argc, char **argv)
 	options_help(OPTIONS_OF_RUN);
 	puts("\nOptions of replay:");
 	options_help(OPTIONS_OF_REPLAY);
-	puts("\nExit status: 0; 1 run-time failure; 2 usage; 3 an alert fired and --fail-on-alert; "
-	     "4 target not\n"
-	     "found or not permitted; 5 BPF missing and --require-bpf; with -- CMD the command's "
-	     "own\n"
-	     "(126 not executable, 127 not found, 128+N ended by signal N).");
+	puts("\nExit status: 0; 1 run-time failure; 2 usage; 3 an alert fired and --fail-on-alert, "
+	     "or an\n"
+	     "--assert failed; 4 target not found or not permitted; 5 BPF missing and "
+	     "--require-bpf; with\n"
+	     "-- CMD the command's own (126 not executable, 127 not found, 128+N ended by signal "
+	     "N).");
 	return EXIT_OK;
 }
 

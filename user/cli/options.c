@@ -47,6 +47,8 @@ static const struct option_row rows[] = {
 	  "without high_cpu, high_memory, file_handle_leak" },
 	{ 0, "fail-on-alert", VALUE_FLAG, AT(fail_on_alert), NULL,
 	  "exit status 3 when an alert fired" },
+	{ 0, "assert", VALUE_LIST, AT(assertions), "COND",
+	  "exit status 3 unless COND holds at the end, such as 'max(open_fds) < 200'" },
 	{ 0, "on-alert", VALUE_LIST, AT(on_alert), "CMD",
 	  "run CMD, without a shell, when an alert fires or resolves" },
 	{ 0, "alertmanager", VALUE_LIST, AT(alertmanagers), "URL", "send alerts to Alertmanager" },
@@ -92,7 +94,7 @@ static const struct option_row rows[] = {
 #define LONG_ONLY   256 /* getopt values above every letter */
 
 static const char *const replay_too[] = {
-	"rules",  "alert",  "no-rules-dir", "no-default-rules", "fail-on-alert",
+	"assert", "rules",  "alert",  "no-rules-dir", "no-default-rules", "fail-on-alert",
 	"output", "format", "quiet",	    "verbose",		"help",
 	NULL,
 };
@@ -300,9 +302,10 @@ int replay_options_parse(int argc, char **argv, struct run_options *ret, const c
 		wrong = "replay wants one recording: a file, or - for standard input";
 	else if (!ret->what_if != !ret->sweep)
 		wrong = "--what-if and --sweep need each other";
-	else if (ret->what_if && (ret->rules.cnt || ret->alerts.cnt || ret->fail_on_alert))
-		wrong = "--what-if is about its own expression: leave --rules, --alert and "
-			"--fail-on-alert out";
+	else if (ret->what_if && (ret->rules.cnt || ret->alerts.cnt || ret->fail_on_alert ||
+				  ret->assertions.cnt))
+		wrong = "--what-if is about its own expression: leave --rules, --alert, --assert "
+			"and --fail-on-alert out";
 	if (wrong || (err = check_format(ret))) {
 		if (wrong)
 			cli_error("%s; see ktally --help", wrong);

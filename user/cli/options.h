@@ -49,6 +49,7 @@ struct run_options {
 	bool no_default_rules;
 	bool no_rules_dir;
 	bool fail_on_alert;
+	struct run_list assertions;
 	const char *what_if;
 	const char *sweep;
 	bool quiet;

@@ -48,7 +48,9 @@ static int add_rules(struct replay *r)
 
 	if (!err)
 		err = add_each(r, &o->rules, ktally_replay__add_rules_file);
-	return err ? err : add_each(r, &o->alerts, ktally_replay__add_rule);
+	if (!err)
+		err = add_each(r, &o->alerts, ktally_replay__add_rule);
+	return err ? err : add_each(r, &o->assertions, ktally_replay__add_assertion);
 }
 
 /* A:B:STEP */
@@ -108,11 +110,15 @@ static int open_replay(struct replay *r)
 static int run_replay(struct replay *r)
 {
 	struct ktally_replay_result result = { .sz = sizeof(result) };
+	struct ktally_assertions *list;
 
 	signal(SIGPIPE, SIG_IGN);
 	if (ktally_replay__run(r->replay, r->file))
 		return fail(r, EXIT_RUN);
 	ktally_replay__result(r->replay, &result);
+	if (ktally_replay__assertions(r->replay, &list) ||
+	    cli_tell_verdicts(list, r->options.quiet))
+		return EXIT_ALERT;
 	return r->options.fail_on_alert && result.alerts_fired ? EXIT_ALERT : EXIT_OK;
 }
 

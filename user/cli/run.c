@@ -141,7 +141,9 @@ static int add_rules(struct run *r)
 
 	if (!err)
 		err = add_each(r, &o->rules, ktally_monitor__add_rules_file);
-	return err ? err : add_each(r, &o->alerts, ktally_monitor__add_rule);
+	if (!err)
+		err = add_each(r, &o->alerts, ktally_monitor__add_rule);
+	return err ? err : add_each(r, &o->assertions, ktally_monitor__add_assertion);
 }
 
 static int add_links(struct run *r)
@@ -278,10 +280,23 @@ static int command_status(int status)
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
+static bool assertion_failed(struct run *r)
+{
+	struct ktally_assertions *list;
+
+	if (!r->options.assertions.cnt)
+		return false;
+	/* What cannot be told has not been shown to hold. */
+	return ktally_monitor__assertions(r->monitor, &list) ||
+	       cli_tell_verdicts(list, r->options.quiet);
+}
+
 static int status_of(struct run *r)
 {
 	struct ktally_result result = { .sz = sizeof(result) };
 
+	if (assertion_failed(r))
+		return EXIT_ALERT;
 	ktally_monitor__result(r->monitor, &result);
 	if (r->options.fail_on_alert && result.alerts_fired)
 		return EXIT_ALERT;

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/preempt.h"
 #include "monitor/internal.h"
+#include "monitor/verdicts.h"
 #include "targets/command.h"
 
 #define PROGRAMS_MAX 64 /* of all objects */
@@ -125,6 +126,19 @@ void monitor_emit_alert(void *monitor, const struct alert_record *alert)
 	keep_alert(m, alert);
 	EMIT(m, alert, alert);
 	monitor_doors_alert(m, alert);
+}
+
+void monitor_emit_verdict(void *monitor, const struct verdict_record *verdict)
+{
+	struct ktally_monitor *m = monitor;
+	int err;
+
+	pthread_mutex_lock(&m->lock);
+	err = verdicts_add(&m->verdicts, verdict);
+	pthread_mutex_unlock(&m->lock);
+	if (err)
+		monitor_log(m, KTALLY_LOG_ERROR, "a verdict is lost: %s", strerror(-err));
+	EMIT(m, verdict, verdict);
 }
 
 void monitor_flush(struct ktally_monitor *m)
@@ -300,6 +314,7 @@ void monitor_emit_trailer(struct ktally_monitor *m)
 	size_t i;
 
 	drain(m);
+	monitor_judge_assertions(m);
 	monitor_count_kernel_lost(m);
 	t.timestamp = clock_realtime_seconds();
 	losses[0] = (struct loss_record){ "records", monitor_dropped(m) };

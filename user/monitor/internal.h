@@ -12,6 +12,7 @@
 #include "ktally.h"
 #include "monitor/doors.h"
 #include "monitor/overhead.h"
+#include "rules/assertion.h"
 #include "rules/rules.h"
 #include "rules/sources.h"
 #include "sampler/sampler.h"
@@ -98,6 +99,7 @@ struct ktally_monitor {
 	struct sampler sampler;
 	struct rules *rules;
 	struct rule_sources rule_sources;
+	struct assertions *assertions; /* NULL: none */
 
 	/* running */
 	struct loop *loop;
@@ -129,6 +131,7 @@ struct ktally_monitor {
 	size_t alert_cnt;
 	char error[MONITOR_ERROR_LEN];
 	struct rules *next_rules; /* from a reload, until the next tick; NULL: none */
+	struct ktally_assertions *verdicts; /* NULL: none yet */
 	char *reload_message;	  /* how the last reload went, until it is told; owned */
 	enum ktally_end_reason reason;
 	uint64_t ticks;
@@ -156,6 +159,8 @@ enum scope monitor_scope(const struct target *target);
 
 /* rules.c: what a reload left, at the begin of a tick */
 void monitor_take_rules(struct ktally_monitor *m);
+/* Of every assertion, at the end. */
+void monitor_judge_assertions(struct ktally_monitor *m);
 void monitor_rules_fini(struct ktally_monitor *m);
 
 /* emit.c: records to every output */
@@ -163,6 +168,7 @@ void monitor_rules_fini(struct ktally_monitor *m);
 void monitor_emit_header(struct ktally_monitor *m, struct monitor_output *only);
 void monitor_emit_snapshot(struct ktally_monitor *m, const struct snapshot *s);
 void monitor_emit_alert(void *monitor, const struct alert_record *alert);
+void monitor_emit_verdict(void *monitor, const struct verdict_record *verdict);
 void monitor_emit_event(struct ktally_monitor *m, const struct event_record *event);
 void monitor_emit_trailer(struct ktally_monitor *m);
 void monitor_flush(struct ktally_monitor *m);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "monitor/internal.h"
+#include "monitor/verdicts.h"
 
 static int add_source(struct ktally_monitor *m, enum rule_source_kind kind, const char *text)
 {
@@ -31,6 +32,37 @@ int ktally_monitor__add_rules_file(struct ktally_monitor *m, const char *path)
 int ktally_monitor__add_rules_dir(struct ktally_monitor *m, const char *path)
 {
 	return add_source(m, RULE_SOURCE_FOLDER, path);
+}
+
+/* ---- assertions ---- */
+
+int ktally_monitor__add_assertion(struct ktally_monitor *m, const char *text)
+{
+	struct rule_error error = { "out of memory" };
+	int err = m->assertions ? 0 : assertions_new(&m->assertions);
+
+	if (m->begun)
+		return monitor_fail(m, -EBUSY, "assertions are added before the monitor begins");
+	if (!err)
+		err = assertions_add(m->assertions, text, &error);
+	return err ? monitor_fail(m, err, "%s", error.text) : 0;
+}
+
+void monitor_judge_assertions(struct ktally_monitor *m)
+{
+	if (m->assertions)
+		assertions_judge(m->assertions, m->targets.cnt, monitor_emit_verdict, m);
+}
+
+int ktally_monitor__assertions(const struct ktally_monitor *m, struct ktally_assertions **ret)
+{
+	pthread_mutex_t *lock = (pthread_mutex_t *)&m->lock;
+	int err;
+
+	pthread_mutex_lock(lock);
+	err = verdicts_copy(m->verdicts, ret);
+	pthread_mutex_unlock(lock);
+	return err;
 }
 
 /* ---- reloading ---- */
@@ -102,4 +134,6 @@ void monitor_rules_fini(struct ktally_monitor *m)
 	rules_free(m->next_rules);
 	free(m->reload_message);
 	rule_sources_fini(&m->rule_sources);
+	assertions_free(m->assertions);
+	ktally_assertions__free(m->verdicts);
 }

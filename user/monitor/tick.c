@@ -137,6 +137,8 @@ static void judge_and_emit(struct ktally_monitor *m, struct snapshot *s)
 	size_t i;
 
 	rules_eval(m->rules, s, monitor_emit_alert, m);
+	if (m->assertions)
+		assertions_observe(m->assertions, s);
 	s->firing_cnt = rules_firing(m->rules, s, &s->firing);
 	monitor_emit_snapshot(m, s);
 	for (i = 0; i < m->snapshot_cb_cnt; i++)

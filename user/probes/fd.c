@@ -214,6 +214,7 @@ static void set_counts(struct process *p, const struct fd_process *v)
 	p->now.v[RAW_FD_OPENS] = v->opens;
 	p->now.v[RAW_FD_CLOSES] = v->closes;
 	p->now.v[RAW_FD_OTHER_TABLE] = v->other_table;
+	p->now.v[RAW_FD_LEAKED] = v->left_open == FD_LEVEL_UNKNOWN ? RAW_UNKNOWN : v->left_open;
 	p->now.v[RAW_FD_OPEN_EAGAIN] = v->errors[FD_EAGAIN];
 	p->now.v[RAW_FD_OPEN_ENOENT] = v->errors[FD_ENOENT];
 	p->now.v[RAW_FD_OPEN_EACCES] = v->errors[FD_EACCES];
@@ -228,7 +229,8 @@ static void set_counts(struct process *p, const struct fd_process *v)
 
 static int read_bpf(void *self)
 {
-	static const struct fd_process none = { .level_first = FD_LEVEL_UNKNOWN };
+	static const struct fd_process none = { .level_first = FD_LEVEL_UNKNOWN,
+						.left_open = FD_LEVEL_UNKNOWN };
 	struct fd *f = self;
 	struct process *p, *next;
 	size_t i;

@@ -156,7 +156,7 @@ static int read_snapshot(struct reader *r, struct recorded *rec)
 
 	*s = (struct snapshot){ .timestamp = rec->timestamp, .scope = read_scope(r) };
 	s->monotonic_ns = read_monotonic_ns(r, rec->timestamp);
-	s->target = (uint32_t)whole(r, "target", UINT32_MAX);
+	s->target = (uint32_t)whole(r, "target", RECORDING_TARGETS_MAX - 1);
 	s->member = flag(r, "member");
 	s->final = flag(r, "final");
 	s->pid = (int32_t)whole(r, "pid", INT32_MAX);
@@ -178,6 +178,9 @@ static int read_header(struct reader *r, struct recorded *rec)
 
 	if (!schema || strcmp(schema, KTALLY_SCHEMA))
 		return fail(r, -EPROTO, "its schema is '%.40s'", schema ? schema : "");
+	rec->target_cnt = json_array_size(json_object_get(r->root, "targets"));
+	if (rec->target_cnt > RECORDING_TARGETS_MAX)
+		return fail(r, -EINVAL, "'%s' are more than can be", "targets");
 	rec->interval_seconds = clock_seconds(r, "interval_seconds");
 	if (isnan(rec->interval_seconds))
 		rec->interval_seconds = 0;

@@ -9,6 +9,8 @@
 
 #include "snapshot/record.h"
 
+#define RECORDING_TARGETS_MAX 4096 /* of one run; more are not believed */
+
 enum recorded_kind {
 	RECORDED_HEADER,
 	RECORDED_SNAPSHOT,
@@ -21,6 +23,7 @@ struct recorded {
 	enum recorded_kind kind;
 	double timestamp;
 	uint64_t seq;
+	size_t target_cnt;	      /* header */
 	double interval_seconds;      /* header: as asked; 0: not said */
 	struct snapshot snapshot;     /* its custom metrics point to the next field */
 	struct custom_metric *custom; /* owned; kept from line to line */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "monitor/opts.h"
+#include "monitor/verdicts.h"
 
 /* What a message quotes was written by others: one line, whatever is in it. */
 static void one_line(char *text)
@@ -79,6 +80,8 @@ void ktally_replay__close(struct ktally_replay *r)
 	if (!r)
 		return;
 	sweep_free(r->sweep);
+	assertions_free(r->assertions);
+	ktally_assertions__free(r->verdicts);
 	rules_free(r->rules);
 	rule_sources_fini(&r->rule_sources);
 	output_free(r->out);
@@ -108,6 +111,21 @@ int ktally_replay__add_rules_file(struct ktally_replay *r, const char *path)
 int ktally_replay__add_rules_dir(struct ktally_replay *r, const char *path)
 {
 	return add_source(r, RULE_SOURCE_FOLDER, path);
+}
+
+int ktally_replay__add_assertion(struct ktally_replay *r, const char *text)
+{
+	struct rule_error error = { "out of memory" };
+	int err = r->assertions ? 0 : assertions_new(&r->assertions);
+
+	if (!err)
+		err = assertions_add(r->assertions, text, &error);
+	return err ? replay_fail(r, err, "%s", error.text) : 0;
+}
+
+int ktally_replay__assertions(const struct ktally_replay *r, struct ktally_assertions **ret)
+{
+	return verdicts_copy(r->verdicts, ret);
 }
 
 int ktally_replay__what_if(struct ktally_replay *r, const char *text,

@@ -9,6 +9,7 @@
 #include "ktally.h"
 #include "replay/recording.h"
 #include "replay/sweep.h"
+#include "rules/assertion.h"
 #include "rules/rules.h"
 #include "rules/sources.h"
 #include "sinks/output.h"
@@ -21,6 +22,8 @@ struct ktally_replay {
 	void *log_ctx;
 	struct rules *rules;
 	struct rule_sources rule_sources;
+	struct assertions *assertions; /* NULL: none */
+	struct ktally_assertions *verdicts;
 	struct sweep *sweep; /* NULL: alerts are what is asked for */
 	struct sink sink;
 	struct output *out;
@@ -30,6 +33,8 @@ struct ktally_replay {
 	/* running */
 	struct recorded now; /* the record under way */
 	bool ended;	     /* by a trailer, since the last header */
+	bool judged;	     /* its assertions, likewise */
+	size_t target_cnt;   /* of the header, or as many as were seen */
 	uint64_t records;
 	uint64_t snapshots;
 	uint64_t fired;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "monitor/verdicts.h"
 #include "replay/lines.h"
 #include "replay/replay.h"
 
@@ -29,6 +30,18 @@ static void emit_alert(void *ctx, const struct alert_record *alert)
 	if (!r->out)
 		return;
 	r->sink.format->alert(&r->sink, &r->buf, alert);
+	put(r);
+}
+
+static void emit_verdict(void *ctx, const struct verdict_record *v)
+{
+	struct ktally_replay *r = ctx;
+	int err = verdicts_add(&r->verdicts, v);
+
+	r->write_error = r->write_error ? r->write_error : err;
+	if (!r->out)
+		return;
+	r->sink.format->verdict(&r->sink, &r->buf, v);
 	put(r);
 }
 
@@ -65,7 +78,11 @@ static int judge(struct ktally_replay *r)
 	r->snapshots++;
 	if (r->sweep)
 		return sweep_eval(r->sweep, s);
+	if (r->target_cnt <= s->target)
+		r->target_cnt = (size_t)s->target + 1;
 	err = rules_eval(r->rules, s, emit_alert, r);
+	if (!err && r->assertions)
+		err = assertions_observe(r->assertions, s);
 	take_seq(r);
 	if (!err && s->final)
 		rules_forget(r->rules, s, emit_alert, r);
@@ -80,7 +97,8 @@ static int begin(struct ktally_replay *r)
 	struct rules *fresh;
 	int err;
 
-	r->ended = false;
+	r->ended = r->judged = false;
+	r->target_cnt = r->now.target_cnt;
 	if (r->sweep)
 		return sweep_restart(r->sweep);
 	if (!r->snapshots)
@@ -93,11 +111,21 @@ static int begin(struct ktally_replay *r)
 	return 0;
 }
 
+/* Of a file of several recordings the verdicts are about all of them. */
+static void conclude(struct ktally_replay *r)
+{
+	if (r->assertions && !r->sweep)
+		assertions_judge(r->assertions, r->target_cnt, emit_verdict, r);
+	r->judged = true;
+}
+
 static int take(struct ktally_replay *r)
 {
 	r->records++;
 	if (r->now.kind == RECORDED_SNAPSHOT)
 		return judge(r);
+	if (r->now.kind == RECORDED_TRAILER)
+		conclude(r); /* live, verdicts stand before it */
 	if (r->now.kind != RECORDED_JUDGEMENT)
 		take_seq(r);
 	if (r->now.kind == RECORDED_TRAILER)
@@ -172,6 +200,8 @@ static int finish(struct ktally_replay *r)
 {
 	int err;
 
+	if (!r->judged)
+		conclude(r);
 	if (r->sweep)
 		sweep_report(r->sweep, r->now.timestamp, emit_sweep, r);
 	err = r->out && !r->write_error ? output_drain(r->out, INT_MAX) : 0;

@@ -77,6 +77,8 @@ struct expr_error {
 /* text: NUL-terminated. *ret_end is where the expression ends: the end of the text, or a word "for"
  * when ret_end is given; NULL: nothing may follow. -EINVAL fills *err. */
 int expr_parse(const char *text, size_t *ret_end, struct expr_error *err, struct expr **ret);
+/* A condition on a whole run, with other functions and without labels and ranges. */
+int expr_parse_assertion(const char *text, struct expr_error *err, struct expr **ret);
 void expr_free(struct expr *e);
 /* The comparison that decides alone, or NULL: only then is there one threshold. */
 const struct node *expr_comparison(const struct expr *e);

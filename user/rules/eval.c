@@ -29,15 +29,20 @@ static struct value eval_constant(const struct eval *e, const struct node *n)
 	return present(n->number);
 }
 
+static struct value known(double v)
+{
+	return isnan(v) ? unknown : present(v);
+}
+
 static struct value eval_select(const struct eval *e, const struct node *n)
 {
 	const struct selector *s = &e->expr->selectors[n->selector];
-	double v;
 
+	if (e->run)
+		return known(tally_last(&e->run[n->selector]));
 	if (!ident_matches(e->id, s->set))
 		return absent;
-	v = field_judged(e->s, s->metric, s->name);
-	return isnan(v) ? unknown : present(v);
+	return known(field_judged(e->s, s->metric, s->name));
 }
 
 static struct value eval_negate(const struct eval *e, const struct node *n)
@@ -124,7 +129,7 @@ static bool is_there(const struct eval *e, const struct node *n)
 {
 	const struct selector *s = &e->expr->selectors[n->selector];
 
-	return !isnan(field_value(e->s, s->metric, s->name));
+	return !e->run && !isnan(field_value(e->s, s->metric, s->name));
 }
 
 static struct value eval_absent(const struct eval *e, const struct node *n)
@@ -147,6 +152,8 @@ static struct value eval_call(const struct eval *e, const struct node *n)
 		return eval_range(e, n);
 	if (n->fn->kind == FN_ABSENT)
 		return eval_absent(e, n);
+	if (n->fn->kind == FN_RUN)
+		return known(n->fn->of_run(&e->run[e->expr->nodes[n->left].selector]));
 	v = eval_node(e, n->left);
 	v.v = fabs(v.v);
 	return v;

@@ -19,6 +19,7 @@ struct eval {
 	const struct expr *expr;
 	const struct snapshot *s;
 	const struct ident *id; /* which has observed s */
+	const struct tally *run; /* in an assertion, instead of both: by selector */
 };
 
 struct value eval_node(const struct eval *e, int node);

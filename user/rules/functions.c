@@ -77,12 +77,25 @@ static const struct op ops[] = {
 static const struct function functions[] = {
 	{ .name = "abs", .kind = FN_ABS, .arg_cnt = 1 },
 	{ .name = "absent", .kind = FN_ABSENT, .arg_cnt = 1 },
-	{ "avg_over_time", FN_RANGE, 1, KEEP_MEAN, window_avg },
-	{ "deriv", FN_RANGE, 1, KEEP_LAST, window_deriv },
-	{ "max_over_time", FN_RANGE, 1, KEEP_MAX, window_extreme },
-	{ "min_over_time", FN_RANGE, 1, KEEP_MIN, window_extreme },
-	{ "predict_linear", FN_RANGE, 2, KEEP_LAST, window_predict },
-	{ "rate", FN_RANGE, 1, KEEP_LAST, window_rate },
+	{ "avg_over_time", FN_RANGE, 1, KEEP_MEAN, window_avg, NULL },
+	{ "deriv", FN_RANGE, 1, KEEP_LAST, window_deriv, NULL },
+	{ "max_over_time", FN_RANGE, 1, KEEP_MAX, window_extreme, NULL },
+	{ "min_over_time", FN_RANGE, 1, KEEP_MIN, window_extreme, NULL },
+	{ "predict_linear", FN_RANGE, 2, KEEP_LAST, window_predict, NULL },
+	{ "rate", FN_RANGE, 1, KEEP_LAST, window_rate, NULL },
+};
+
+/* Over a whole run. Under these names PromQL has aggregations over many series, of which there is
+ * one here. */
+static const struct function assertion_functions[] = {
+	{ .name = "abs", .kind = FN_ABS, .arg_cnt = 1 },
+	{ .name = "absent", .kind = FN_ABSENT, .arg_cnt = 1 },
+	{ .name = "avg", .kind = FN_RUN, .arg_cnt = 1, .of_run = tally_avg },
+	{ .name = "first", .kind = FN_RUN, .arg_cnt = 1, .of_run = tally_first },
+	{ .name = "last", .kind = FN_RUN, .arg_cnt = 1, .of_run = tally_last },
+	{ .name = "max", .kind = FN_RUN, .arg_cnt = 1, .of_run = tally_max },
+	{ .name = "min", .kind = FN_RUN, .arg_cnt = 1, .of_run = tally_min },
+	{ .name = "sum", .kind = FN_RUN, .arg_cnt = 1, .of_run = tally_sum },
 };
 
 /* Prometheus 3.5: aggregations, then functions. */
@@ -189,12 +202,24 @@ const struct op *op_find(const char *text, size_t len)
 	return NULL;
 }
 
+static const struct function *find(const struct function *list, size_t cnt, const char *name,
+				   size_t len)
+{
+	for (size_t i = 0; i < cnt; i++)
+		if (strlen(list[i].name) == len && !memcmp(list[i].name, name, len))
+			return &list[i];
+	return NULL;
+}
+
 const struct function *function_find(const char *name, size_t len)
 {
-	for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++)
-		if (strlen(functions[i].name) == len && !memcmp(functions[i].name, name, len))
-			return &functions[i];
-	return NULL;
+	return find(functions, sizeof(functions) / sizeof(functions[0]), name, len);
+}
+
+const struct function *function_find_assertion(const char *name, size_t len)
+{
+	return find(assertion_functions,
+		    sizeof(assertion_functions) / sizeof(assertion_functions[0]), name, len);
 }
 
 bool promql_has(const char *name, size_t len)

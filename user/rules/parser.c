@@ -186,9 +186,21 @@ static int parse_whole(struct parser *p, size_t *ret_end)
 	return 0;
 }
 
-int expr_parse(const char *text, size_t *ret_end, struct expr_error *err, struct expr **ret)
+/* What says yes or no by being there. */
+static int check_condition(struct parser *p)
 {
-	struct parser p = { .text = text, .err = err };
+	const struct node *n = &p->e->nodes[p->e->root];
+
+	if ((n->kind == NODE_BINARY && n->op->kind != OP_ARITHMETIC && !n->is_bool) ||
+	    (n->kind == NODE_CALL && n->fn->kind == FN_ABSENT))
+		return 0;
+	return parser_fail(p, 0, "expected a comparison, such as max(open_fds) < 200");
+}
+
+static int parse(const char *text, size_t *ret_end, bool assertion, struct expr_error *err,
+		 struct expr **ret)
+{
+	struct parser p = { .text = text, .err = err, .assertion = assertion };
 	int r = -ENOMEM;
 
 	p.e = calloc(1, sizeof(*p.e));
@@ -197,6 +209,8 @@ int expr_parse(const char *text, size_t *ret_end, struct expr_error *err, struct
 	p.e->text = strdup(text);
 	if (p.e->text)
 		r = parse_whole(&p, ret_end);
+	if (!r && assertion)
+		r = check_condition(&p);
 	if (r) {
 		expr_free(p.e);
 		return r;
@@ -205,6 +219,16 @@ int expr_parse(const char *text, size_t *ret_end, struct expr_error *err, struct
 	p.e->text[p.last_end] = '\0';
 	*ret = p.e;
 	return 0;
+}
+
+int expr_parse(const char *text, size_t *ret_end, struct expr_error *err, struct expr **ret)
+{
+	return parse(text, ret_end, false, err, ret);
+}
+
+int expr_parse_assertion(const char *text, struct expr_error *err, struct expr **ret)
+{
+	return parse(text, NULL, true, err, ret);
 }
 
 void expr_free(struct expr *e)

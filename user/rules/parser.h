@@ -19,6 +19,7 @@ struct parser {
 	struct expr *e;
 	struct expr_error *err;
 	int depth;
+	bool assertion;
 };
 
 /* All three return -EINVAL. */

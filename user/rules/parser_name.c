@@ -116,6 +116,16 @@ static struct selector *add_selector(struct parser *p, const struct token *name)
 	return s;
 }
 
+static int refuse_in_assertion(struct parser *p, const struct token *name,
+			       const struct selector *s)
+{
+	if (!p->assertion || (!s->matchers.cnt && !s->range_ns))
+		return 0;
+	return parser_fail(p, name->end,
+			   "an assertion is about a whole run: expected neither labels nor a "
+			   "range");
+}
+
 static int parse_selector(struct parser *p, const struct token *name)
 {
 	struct selector *s = add_selector(p, name);
@@ -126,6 +136,8 @@ static int parse_selector(struct parser *p, const struct token *name)
 	err = parse_matchers(p, &s->matchers);
 	if (!err)
 		err = parse_range(p, &s->range_ns);
+	if (!err)
+		err = refuse_in_assertion(p, name, s);
 	if (!err)
 		err = parser_refuse_modifier(p);
 	if (err)
@@ -148,11 +160,18 @@ static const char *const type_names[] = {
 	[TYPE_RANGE] = "a range such as open_fds[5m]",
 };
 
+static const struct function *find_function(const struct parser *p, const char *name, size_t len)
+{
+	return p->assertion ? function_find_assertion(name, len) : function_find(name, len);
+}
+
 static int parse_argument(struct parser *p, const struct function *fn, enum value_type want)
 {
 	size_t start = p->t.start;
 	int node = parser_binary(p, 1);
 
+	if (node >= 0 && fn->kind == FN_RUN && p->e->nodes[node].kind != NODE_SELECT)
+		return parser_fail(p, start, "%s() wants a field such as open_fds", fn->name);
 	if (node < 0 || p->e->nodes[node].type == want)
 		return node;
 	return parser_fail(p, start, "%s() wants %s, not %s", fn->name, type_names[want],
@@ -161,7 +180,8 @@ static int parse_argument(struct parser *p, const struct function *fn, enum valu
 
 static int parse_call(struct parser *p, const struct token *name)
 {
-	const struct function *fn = function_find(p->text + name->start, name->end - name->start);
+	const struct function *fn =
+		find_function(p, p->text + name->start, name->end - name->start);
 	struct node call = {
 		.kind = NODE_CALL, .type = TYPE_VALUE, .fn = fn, .start = name->start
 	};
@@ -169,8 +189,10 @@ static int parse_call(struct parser *p, const struct token *name)
 
 	if (!fn)
 		return parser_fail(p, name->start,
-				   "there is no function '%.*s'; there are: " FUNCTION_NAMES,
-				   parser_shown(name), p->text + name->start);
+				   "there is no function '%.*s'%s; there are: %s",
+				   parser_shown(name), p->text + name->start,
+				   p->assertion ? " over a run" : "",
+				   p->assertion ? ASSERTION_FUNCTION_NAMES : FUNCTION_NAMES);
 	parser_next(p);
 	call.right = -1;
 	call.left = parse_argument(p, fn, fn->kind == FN_RANGE ? TYPE_RANGE : TYPE_VALUE);
@@ -196,7 +218,7 @@ int parser_name(struct parser *p)
 		return parser_expected(p, "a number or a field");
 	parser_next(p);
 	if (parser_at_sign(p, "(") || parser_at_word(p, "by") || parser_at_word(p, "without")) {
-		if (!function_find(text, len) && promql_has(text, len)) {
+		if (!p->assertion && !function_find(text, len) && promql_has(text, len)) {
 			p->t = name;
 			return parser_lacking(p, text, len);
 		}

@@ -232,8 +232,7 @@ static void jsonl_alert(struct sink *s, struct buf *out, const struct alert_reco
 /* What a process had counted when it ended: the numbers that are kept beyond it. */
 static bool has_total(const struct metric *m)
 {
-	return (m->derive == DERIVE_VALUE || m->derive == DERIVE_DELTA) &&
-	       raw_is_kept(m->a);
+	return (m->derive == DERIVE_VALUE || m->derive == DERIVE_DELTA) && raw_is_kept(m->a);
 }
 
 static double total_value(const struct raw_row *row, const struct metric *m)
@@ -414,6 +413,19 @@ static void jsonl_trailer(struct sink *s, struct buf *out, const struct trailer_
 	end(&j);
 }
 
+static void jsonl_verdict(struct sink *s, struct buf *out, const struct verdict_record *r)
+{
+	struct json j = begin(s, out, "verdict", r->timestamp);
+
+	jsonw_string(&j, "assertion", r->assertion);
+	jsonw_bool(&j, "passed", r->passed);
+	put_number(&j, "value", r->value);
+	put_number(&j, "threshold", r->threshold);
+	jsonw_string(&j, "message", r->message);
+	jsonw_int(&j, "target", r->target);
+	end(&j);
+}
+
 static void jsonl_sweep(struct sink *s, struct buf *out, const struct sweep_record *r)
 {
 	struct json j = begin(s, out, "sweep", r->timestamp);
@@ -433,5 +445,6 @@ const struct sink_format sink_jsonl = {
 	.alert = jsonl_alert,
 	.event = jsonl_event,
 	.trailer = jsonl_trailer,
+	.verdict = jsonl_verdict,
 	.sweep = jsonl_sweep,
 };

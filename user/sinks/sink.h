@@ -19,6 +19,7 @@ struct sink_format {
 	void (*alert)(struct sink *s, struct buf *out, const struct alert_record *r);
 	void (*event)(struct sink *s, struct buf *out, const struct event_record *r);
 	void (*trailer)(struct sink *s, struct buf *out, const struct trailer_record *r);
+	void (*verdict)(struct sink *s, struct buf *out, const struct verdict_record *r);
 	void (*sweep)(struct sink *s, struct buf *out, const struct sweep_record *r);
 };
 

@@ -394,6 +394,15 @@ static void table_trailer(struct sink *s, struct buf *out, const struct trailer_
 	end(s, out, &line, "");
 }
 
+static void table_verdict(struct sink *s, struct buf *out, const struct verdict_record *r)
+{
+	struct buf line = begin(s, r->timestamp);
+
+	buf_printf(&line, "assertion %s, target #%u: %s; %s", r->passed ? "holds" : "FAILS",
+		   r->target, r->assertion, r->message);
+	end(s, out, &line, state_colors[r->passed ? ALERT_RESOLVED : ALERT_FIRING]);
+}
+
 static void table_sweep(struct sink *s, struct buf *out, const struct sweep_record *r)
 {
 	if (!s->rows++)
@@ -410,5 +419,6 @@ const struct sink_format sink_table = {
 	.alert = table_alert,
 	.event = table_event,
 	.trailer = table_trailer,
+	.verdict = table_verdict,
 	.sweep = table_sweep,
 };

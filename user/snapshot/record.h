@@ -75,6 +75,17 @@ struct alert_record {
 	char comm[16];
 };
 
+/* Whether a condition on a whole run holds. */
+struct verdict_record {
+	double timestamp;	/* of the last snapshot */
+	const char *assertion;
+	bool passed;		/* what is unknown does not */
+	double value;		/* left side of its comparison; NaN: unknown */
+	double threshold;	/* right side; NaN when there is no single one */
+	const char *message;
+	uint32_t target;
+};
+
 /* What a rule would have done over a recording with another threshold. */
 struct sweep_record {
 	double timestamp;	/* of the last record */
