@@ -104,6 +104,9 @@ bool frame_has_pointer(Dwarf_Frame *frame);
 bool frame_is_outermost(Dwarf_Frame *frame);
 bool capture_read(const struct stack_capture *capture, uint64_t address, uint64_t *ret);
 
+/* row.c */
+int frame_row(Dwarf_Frame *frame, struct stack_row *ret);
+
 /* symbolize.c */
 void names_free(void *names);
 

@@ -104,6 +104,18 @@ void stacks_forget(struct stacks *s, const struct stack_process_id *id);
  * known of the process, and it has gone. */
 int stacks_unwind(struct stacks *s, const struct stack_capture *capture, struct stack_trace *trace);
 
+/* The step from a frame to its caller, for code that knows the stack and the frame pointer only and
+ * cannot read tables. The return address lies right below the caller's stack pointer. */
+struct stack_row {
+	int32_t cfa_offset; /* the caller's stack pointer: from the stack pointer, */
+	bool cfa_from_fp;   /* or from the frame pointer */
+	int16_t fp_offset;  /* from there to the caller's frame pointer; 0: unchanged */
+	bool outermost;	    /* there is no caller */
+};
+
+/* Of an address in a trace. -ENODATA: no table, or one that says something else. */
+int stacks_row(struct stacks *s, const struct stack_pc *pc, struct stack_row *ret);
+
 /* Addresses that the kernel found by following frame pointers (bpf_get_stackid, perf), checked: a
  * caller is trusted as long as each frame below it had, by its table, a frame pointer at that very
  * place. STACK_END_OUTERMOST: the chain can be used; anything else: only a copy of the stack would

@@ -98,6 +98,13 @@ int stacks_unwind(struct stacks *s, const struct stack_capture *capture, struct 
 	return 0;
 }
 
+int stacks_row(struct stacks *s, const struct stack_pc *pc, struct stack_row *ret)
+{
+	Dwarf_Frame *frame = frame_of(s, pc);
+
+	return frame ? frame_row(frame, ret) : -ENODATA;
+}
+
 /* A guess may have led out of the stack of calls and back: whole is what was proved all the way. */
 static enum stack_end end_of_chain(struct stacks *s, const struct stack_pc *last)
 {

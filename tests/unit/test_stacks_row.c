@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Rows, followed as the kernel side does, lead along the same program counters as the engine. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <pthread.h>
+
+#include "stackbed.h"
+
+static uint64_t word_at(const struct shot *s, uint64_t address)
+{
+	uint64_t at = address - s->capture.stack_address, word;
+
+	assert_true(at + sizeof(word) <= s->capture.stack_len);
+	memcpy(&word, s->stack + at, sizeof(word));
+	return word;
+}
+
+/* Follows rows over the picture; how many frames agree with the trace. */
+static size_t follow(struct bed *b)
+{
+	uint64_t sp = b->shot.capture.regs[STACK_REG_SP], fp = b->shot.capture.regs[STACK_REG_FP];
+	uint64_t pc = b->shot.capture.regs[STACK_REG_PC];
+	struct stack_row row;
+	size_t i;
+
+	for (i = 0; i < b->trace.cnt && pc == b->pcs[i].pc; i++) {
+		if (stacks_row(b->s, &b->pcs[i], &row))
+			break;
+		if (row.outermost)
+			return i + 1;
+		sp = (row.cfa_from_fp ? fp : sp) + (uint64_t)(int64_t)row.cfa_offset;
+		pc = word_at(&b->shot, sp - 8);
+		if (row.fp_offset)
+			fp = word_at(&b->shot, sp + (uint64_t)(int64_t)row.fp_offset);
+	}
+	return i;
+}
+
+/* A frame of a size that only the frame pointer knows. */
+static NOINLINE int of_any_size(struct shot *s, int size)
+{
+	char *space = __builtin_alloca((size_t)size);
+
+	memset(space, size, (size_t)size);
+	size += top(s, 1);
+	__asm__ volatile("" : : "r"(space) : "memory");
+	AFTER_CALL(size);
+	return size;
+}
+
+static void rows_lead_where_the_engine_leads(void **state)
+{
+	struct bed *b = *state;
+
+	of_any_size(&b->shot, 333);
+	unwind(b);
+	assert_int_equal(b->trace.end, STACK_END_OUTERMOST);
+	find(b, 0, "of_any_size");
+	assert_int_equal(follow(b), b->trace.cnt);
+}
+
+static void *in_thread(void *shot)
+{
+	around_inlined(shot, 77);
+	return NULL;
+}
+
+static void rows_of_a_thread(void **state)
+{
+	struct bed *b = *state;
+	pthread_t thread;
+
+	assert_int_equal(pthread_create(&thread, NULL, in_thread, &b->shot), 0);
+	pthread_join(thread, NULL);
+	unwind(b);
+	assert_int_equal(b->trace.end, STACK_END_OUTERMOST);
+	assert_int_equal(follow(b), b->trace.cnt);
+}
+
+static void no_row_without_a_table(void **state)
+{
+	struct bed *b = *state;
+	struct stack_pc nowhere = { .pc = 1 };
+	struct stack_row row;
+
+	assert_int_equal(stacks_row(b->s, &nowhere, &row), -ENODATA);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(rows_lead_where_the_engine_leads),
+		TEST(rows_of_a_thread),
+		TEST(no_row_without_a_table),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
