@@ -43,7 +43,7 @@ INSTRUMENTS := $(sort $(filter-out targets,$(BPF_NAMES)))
 SKELS	    := $(BPF_NAMES:%=$(O)/gen/%.skel.h)
 LIB_SRC	    := $(sort $(wildcard user/base/*.c user/targets/*.c user/probes/*.c user/sampler/*.c \
 		 user/snapshot/*.c user/rules/*.c user/sinks/*.c user/monitor/*.c user/check/*.c \
-		 user/stacks/*.c user/replay/*.c \
+		 user/stacks/*.c user/leaks/*.c user/replay/*.c \
 		 user/doors/*.c user/actions/*.c))
 LIB_SRC	    := $(if $(CURL),$(LIB_SRC),$(filter-out user/actions/alertmanager.c user/actions/curl_api.c,$(LIB_SRC)))
 CLI_SRC	    := $(sort $(wildcard user/cli/*.c))
@@ -53,6 +53,9 @@ UNIT_SRC    := $(sort $(wildcard tests/unit/test_*.c))
 UNIT_BIN    := $(UNIT_SRC:tests/unit/%.c=$(O)/tests/unit/%)
 WORK_SRC    := $(sort $(wildcard tests/workloads/*.c))
 WORK_BIN    := $(WORK_SRC:tests/workloads/%.c=$(O)/tests/workloads/%)
+# As programs are built, in four ways, to see what is left of their names; with rustc, a fifth.
+LEAKY_BIN   := $(addprefix $(O)/tests/leaky/,leaky leaky-stripped leaky-split leaky-c++) \
+	       $(if $(shell command -v rustc 2>/dev/null),$(O)/tests/leaky/leaky-rust)
 EXAMPLES    := $(patsubst tests/examples/%.c,$(O)/tests/examples/%,$(wildcard tests/examples/*.c))
 
 .PHONY: all static check check-unit check-style check-integration check-kernels demo bench deps install \
@@ -139,7 +142,7 @@ $(O)/ktally-static: $(CLI_OBJ) $(O)/libktally.a
 
 # ---- tests ----
 
-tests: $(UNIT_BIN) $(WORK_BIN) $(EXAMPLES)
+tests: $(UNIT_BIN) $(WORK_BIN) $(LEAKY_BIN) $(EXAMPLES)
 
 $(O)/tests/unit/%: tests/unit/%.c $(O)/libktally.a
 	@mkdir -p $(@D)
@@ -150,6 +153,33 @@ $(O)/tests/workloads/%: tests/workloads/%.c
 	@mkdir -p $(@D)
 	$(call msg,CC,$@)
 	$(Q)$(CC) -O2 -g -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -static -pthread -MMD -MP $< -o $@
+
+LEAKY_FLAGS := -O2 -g -D_GNU_SOURCE -Wall -Wextra -fomit-frame-pointer -pthread
+
+$(O)/tests/leaky/leaky: tests/leaky/leaky.c
+	@mkdir -p $(@D)
+	$(call msg,CC,$@)
+	$(Q)$(CC) -std=gnu11 $(LEAKY_FLAGS) $< -o $@
+
+$(O)/tests/leaky/leaky-c++: tests/leaky/leaky.c
+	@mkdir -p $(@D)
+	$(call msg,CXX,$@)
+	$(Q)$(CXX) -x c++ $(LEAKY_FLAGS) $< -o $@
+
+$(O)/tests/leaky/leaky-stripped: $(O)/tests/leaky/leaky
+	$(Q)strip -o $@ $<
+
+# Another build-id than leaky's, or one would be named by the other's debug file.
+$(O)/tests/leaky/leaky-split: tests/leaky/leaky.c
+	@mkdir -p $(@D)
+	$(call msg,CC,$@)
+	$(Q)$(CC) -std=gnu11 $(LEAKY_FLAGS) -Wl,-z,now $< -o $@.debug
+	$(Q)strip -o $@ $@.debug
+
+$(O)/tests/leaky/leaky-rust: tests/leaky/leaky.rs
+	@mkdir -p $(@D)
+	$(call msg,RUSTC,$@)
+	$(Q)+rustc -C opt-level=2 -g --edition 2021 $< -o $@
 
 # For tests/fuzz/run.sh, which sets CC and SAN so that the library tells libFuzzer what it covers.
 $(O)/tests/fuzz/%: tests/fuzz/%.c $(O)/libktally.a
@@ -190,7 +220,7 @@ install: all
 	install -m 644 $(O)/libktally.a $(DESTDIR)$(PREFIX)/lib/
 	install -m 755 $(O)/$(SONAME) $(DESTDIR)$(PREFIX)/lib/
 	ln -sf $(SONAME) $(DESTDIR)$(PREFIX)/lib/libktally.so
-	install -m 644 include/ktally.h $(DESTDIR)$(PREFIX)/include/
+	install -m 644 include/ktally.h include/ktally_leaks.h $(DESTDIR)$(PREFIX)/include/
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@LIBS@|$(CURL_LIBS) $(LIBS)|' \
 		user/ktally.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/ktally.pc
 	install -m 644 docs/schema/ktally.v1.json $(DESTDIR)$(PREFIX)/share/ktally/
@@ -199,7 +229,8 @@ install: all
 
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/ktally $(DESTDIR)$(PREFIX)/lib/libktally.* \
-		$(DESTDIR)$(PREFIX)/include/ktally.h $(DESTDIR)$(PREFIX)/lib/pkgconfig/ktally.pc
+		$(DESTDIR)$(PREFIX)/include/ktally.h $(DESTDIR)$(PREFIX)/include/ktally_leaks.h \
+		$(DESTDIR)$(PREFIX)/lib/pkgconfig/ktally.pc
 	rm -rf $(DESTDIR)$(PREFIX)/share/ktally $(DESTDIR)$(PREFIX)/share/doc/ktally
 
 clean:

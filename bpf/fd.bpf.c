@@ -18,9 +18,9 @@
 
 #include <bpf/bpf_tracing.h>
 
+#include "fd_calls.bpf.h"
 #include "fd_count.bpf.h"
 #include "read.bpf.h"
-#include "syscalls.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -33,67 +33,6 @@ struct {
 	__type(key, u64);
 	__type(value, s64);
 } fd_pending SEC(".maps");
-
-static __always_inline u8 fd_op(u64 nr, struct task_struct *task)
-{
-	u32 i = (nr & ~X32_SYSCALL_BIT) & (SYSCALL_NR_MAX - 1);
-
-	if (BPF_CORE_READ(task, thread_info.status) & TS_COMPAT)
-		return fd_ops_32[i];
-	return fd_ops_64[i];
-}
-
-/* Could this number be of interest in either table: all that most system calls cost. */
-static __always_inline bool fd_op_possible(u64 nr)
-{
-	u32 i = (nr & ~X32_SYSCALL_BIT) & (SYSCALL_NR_MAX - 1);
-
-	return fd_ops_64[i] | fd_ops_32[i];
-}
-
-struct syscall_args {
-	u64 a, b, c; /* the first three */
-};
-
-/* Argument registers are untouched at sys_exit; i386 calls pass theirs in others. */
-static __always_inline struct syscall_args syscall_args(struct pt_regs *regs,
-							struct task_struct *task)
-{
-	struct syscall_args args;
-
-	if (BPF_CORE_READ(task, thread_info.status) & TS_COMPAT) {
-		args.a = (u32)regs->bx;
-		args.b = (u32)regs->cx;
-		args.c = (u32)regs->dx;
-	} else {
-		args.a = regs->di;
-		args.b = regs->si;
-		args.c = regs->dx;
-	}
-	return args;
-}
-
-/* For calls that do different things by argument: what this one does. */
-static __always_inline u8 fd_op_refine(u8 op, const struct syscall_args *args)
-{
-	switch (op) {
-	case OP_FCNTL: /* F_DUPFD, F_DUPFD_CLOEXEC */
-		return args->b == 0 || args->b == 1030 ? OP_OPEN : OP_NONE;
-	case OP_SIGNALFD:
-		return (s32)args->a == -1 ? OP_OPEN : OP_NONE;
-	case OP_BPF:
-		return args->a < 64 && (BPF_FD_COMMANDS >> args->a) & 1 ? OP_OPEN : OP_NONE;
-	case OP_SECCOMP: /* SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER */
-		return args->a == 1 && args->b & 8 ? OP_OPEN : OP_NONE;
-	case OP_LANDLOCK:
-		return args->c == 0 ? OP_OPEN : OP_NONE;
-	case OP_SOCKETCALL:
-		if (args->a < 64 && (SOCKETCALL_OPENS >> args->a) & 1)
-			return OP_OPEN;
-		return args->a < 64 && (SOCKETCALL_PAIRS >> args->a) & 1 ? OP_PAIR : OP_NONE;
-	}
-	return op;
-}
 
 static __always_inline s64 pending_take(u64 thread)
 {
@@ -200,20 +139,6 @@ int BPF_PROG(fd_sys_enter, struct pt_regs *regs, long nr)
 }
 
 /* ---- the kernel's own functions ---- */
-
-/* The current task, when it is watched, has a table and is not a kernel thread borrowing one. */
-static __always_inline u64 watched_user_process(struct task_struct **ret)
-{
-	struct task_struct *task;
-
-	if (!is_watched(bpf_get_current_pid_tgid() >> 32))
-		return 0;
-	task = (void *)bpf_get_current_task();
-	if (BPF_CORE_READ(task, flags) & PF_KTHREAD)
-		return 0;
-	*ret = task;
-	return current_process_id(task);
-}
 
 static __always_inline int handle_install(void)
 {

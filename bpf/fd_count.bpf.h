@@ -5,7 +5,7 @@
 #define KTALLY_FD_COUNT_BPF_H
 
 #include "fd.h"
-#include "targets.bpf.h"
+#include "fd_calls.bpf.h"
 
 #define ENOENT 2
 #define EBADF  9
@@ -39,16 +39,6 @@ static __always_inline struct fd_process *fd_process_get(u64 id)
 	if (!p)
 		__sync_fetch_and_add(&fd_lost, 1);
 	return p;
-}
-
-/* A thread that unshared its table has opens and closes that are nothing to the process's own
- * table, which is the leader's. A leader that ended first has none, and the others share what was
- * its. */
-static __always_inline bool own_table(struct task_struct *task)
-{
-	struct files_struct *leaders = BPF_CORE_READ(task, group_leader, files);
-
-	return !leaders || leaders == BPF_CORE_READ(task, files);
 }
 
 static __always_inline void fd_opened(u64 id, struct task_struct *task, u64 count)

@@ -98,9 +98,11 @@ struct ktally_monitor_opts {
 				   most a minute, and the stream says so; 0: no limit */
 	int bpf_stats;          /* non-zero: the kernel measures its BPF programs, which costs each
 				   run two readings of a clock; implied by a limit */
+	int leaks;              /* enum ktally_leaks_mode: which code opened what; needs BPF */
+	int debuginfod;         /* non-zero: names for it from $DEBUGINFOD_URLS too; may be slow */
 	size_t :0;
 };
-#define ktally_monitor_opts__last_field bpf_stats
+#define ktally_monitor_opts__last_field debuginfod
 
 /* opts may be NULL. -EINVAL for an interval below 100 ms, -E2BIG for a newer option struct. */
 KTALLY_API int ktally_monitor__open(const struct ktally_monitor_opts *opts,
@@ -455,4 +457,6 @@ KTALLY_API int ktally_drop_privileges(void);
 #ifdef __cplusplus
 }
 #endif
+#include "ktally_leaks.h"
+
 #endif

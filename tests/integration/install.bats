@@ -52,7 +52,7 @@ version() {
 	install_here
 	local file
 	for file in bin/ktally lib/libktally.a lib/libktally.so lib/pkgconfig/ktally.pc \
-		include/ktally.h share/ktally/ktally.v1.json share/ktally/rules/default.yaml \
+		include/ktally.h include/ktally_leaks.h share/ktally/ktally.v1.json share/ktally/rules/default.yaml \
 		share/ktally/rules/recommended.yaml share/doc/ktally/README.md; do
 		[[ -e root/usr/$file ]] || fail "$file is missing"
 	done
@@ -98,7 +98,7 @@ version() {
 	nm -D --defined-only root/usr/lib/libktally.so | awk '$2 != "A" { print $3 }' |
 		sed 's/@.*//' | sort >exported
 	assert_equal "$(grep -v '^ktally_' exported)" ""
-	grep -oE '^KTALLY_API .*|^[^ ].* ktally_[a-z_]+\(' "$ROOT/include/ktally.h" |
+	grep -ohE '^KTALLY_API .*|^[^ ].* ktally_[a-z_]+\(' "$ROOT"/include/*.h |
 		grep -oE 'ktally_[a-z_]+\(' | tr -d '(' | sort -u >declared
 	assert_equal "not exported: $(comm -13 exported declared | paste -sd ' ')" "not exported: "
 	assert_equal "not declared: $(comm -23 exported declared | paste -sd ' ')" "not declared: "

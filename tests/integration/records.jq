@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Words for a stream that was slurped into an array: what the tests ask of it.
 
+def records($type): .[] | select(.type == $type);
 def header: map(select(.type == "header")) | first;
 def trailer: map(select(.type == "trailer")) | last;
 def snapshots($target): map(select(.type == "snapshot" and (.member | not) and .target == $target));

@@ -5,6 +5,7 @@
 
 int cli_run(int argc, char **argv);
 int cli_replay(int argc, char **argv);
+int cli_leaks(int argc, char **argv);
 int cli_check(int argc, char **argv);
 int cli_help(int argc, char **argv);
 int cli_version(int argc, char **argv);

@@ -13,6 +13,8 @@ const struct cli_command cli_commands[] = {
 	  "stream snapshots (the default command)", cli_run },
 	{ "replay", "FILE [OPTIONS]", "the same rules over a recording, the same alerts",
 	  cli_replay },
+	{ "leaks", "TARGET... [OPTIONS] | [OPTIONS] -- CMD ARG...",
+	  "at the end, which code opened the descriptors that are still open", cli_leaks },
 	{ "check", "[--json]",
 	  "what this kernel lets each instrument do, and the fix for what it does not", cli_check },
 	{ "help", "", "this text", cli_help },

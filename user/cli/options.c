@@ -62,11 +62,15 @@ static const struct option_row rows[] = {
 	  "instead of alerts: what 'EXPR [for DUR]' would have raised, see --sweep" },
 	{ 0, "sweep", VALUE_TEXT, AT(sweep), "A:B:STEP",
 	  "with each threshold from A to B in place of its number" },
+	{ 0, "leaks", VALUE_FLAG, AT(leaks), NULL,
+	  "alerts on descriptors tell which code opened what is open" },
+	{ 0, "debuginfod", VALUE_FLAG, AT(debuginfod), NULL,
+	  "names for them also from the servers of $DEBUGINFOD_URLS (slow)" },
 	{ 'o', "output", VALUE_TEXT, AT(output), "FILE", "write there instead of standard output" },
 	{ 0, "rotate", VALUE_ROTATE, AT(rotate_bytes), "SIZE[:K]",
 	  "begin a new -o FILE at SIZE (10M), keep the newest K files: FILE, FILE.1, ... (5)" },
 	{ 0, "format", VALUE_TEXT, AT(format), "FORMAT",
-	  "jsonl or table (jsonl unless standard output is a terminal)" },
+	  "jsonl or table (jsonl unless standard output is a terminal); leaks: or folded" },
 	{ 0, "history", VALUE_COUNT, AT(history), "N",
 	  "snapshots kept in memory per target (1000)" },
 	{ 0, "max-processes", VALUE_COUNT, AT(max_processes), "N",
@@ -111,7 +115,7 @@ static bool row_is_of(size_t row, enum options_of command)
 {
 	bool only = is_in(replay_only, rows[row].name);
 
-	return command == OPTIONS_OF_RUN ? !only : only || is_in(replay_too, rows[row].name);
+	return command != OPTIONS_OF_REPLAY ? !only : only || is_in(replay_too, rows[row].name);
 }
 
 static int row_value(size_t row)
@@ -123,7 +127,7 @@ static void make_getopt(enum options_of command, char *letters, struct option *l
 {
 	size_t i;
 
-	if (command == OPTIONS_OF_RUN)
+	if (command != OPTIONS_OF_REPLAY)
 		*letters++ = '+'; /* stop at the first operand: `-- CMD` keeps its own options */
 	*letters++ = ':';
 	for (i = 0; i < ROW_CNT; i++) {
@@ -241,15 +245,19 @@ static int operands(int argc, char **argv, struct run_options *o)
 	return 0;
 }
 
-static int check_format(const struct run_options *o)
+static int check_format(const struct run_options *o, enum options_of command)
 {
-	if (!o->format || !strcmp(o->format, "jsonl") || !strcmp(o->format, "table"))
+	bool folded = command == OPTIONS_OF_LEAKS;
+
+	if (!o->format || !strcmp(o->format, "jsonl") || !strcmp(o->format, "table") ||
+	    (folded && !strcmp(o->format, "folded")))
 		return 0;
-	cli_error("--format: there are jsonl and table; see ktally --help");
+	cli_error("--format: there are jsonl%s; see ktally --help",
+		  folded ? ", table and folded" : " and table");
 	return EXIT_USAGE;
 }
 
-static int check(const struct run_options *o)
+static int check(const struct run_options *o, enum options_of command)
 {
 	const char *wrong = NULL;
 
@@ -262,7 +270,7 @@ static int check(const struct run_options *o)
 	else if (o->rotate_bytes && !o->output)
 		wrong = "--rotate needs a file: name it with -o";
 	if (!wrong)
-		return check_format(o);
+		return check_format(o, command);
 	cli_error("%s; see ktally --help", wrong);
 	return EXIT_USAGE;
 }
@@ -281,14 +289,14 @@ static int parse(enum options_of command, int argc, char **argv, struct run_opti
 	return err;
 }
 
-int run_options_parse(int argc, char **argv, struct run_options *ret)
+int run_options_parse(enum options_of command, int argc, char **argv, struct run_options *ret)
 {
-	int err = parse(OPTIONS_OF_RUN, argc, argv, ret);
+	int err = parse(command, argc, argv, ret);
 
 	if (err || ret->help || ret->version)
 		return err;
 	err = operands(argc, argv, ret);
-	return err ? err : check(ret);
+	return err ? err : check(ret, command);
 }
 
 int replay_options_parse(int argc, char **argv, struct run_options *ret, const char **ret_file)
@@ -306,7 +314,7 @@ int replay_options_parse(int argc, char **argv, struct run_options *ret, const c
 				  ret->assertions.cnt))
 		wrong = "--what-if is about its own expression: leave --rules, --alert, --assert "
 			"and --fail-on-alert out";
-	if (wrong || (err = check_format(ret))) {
+	if (wrong || (err = check_format(ret, OPTIONS_OF_REPLAY))) {
 		if (wrong)
 			cli_error("%s; see ktally --help", wrong);
 		return EXIT_USAGE;

@@ -46,6 +46,8 @@ struct run_options {
 	struct run_list rungs;
 	bool no_bpf;
 	bool require_bpf;
+	bool leaks;
+	bool debuginfod;
 	bool no_default_rules;
 	bool no_rules_dir;
 	bool fail_on_alert;
@@ -59,10 +61,12 @@ struct run_options {
 	char **command; /* after --; NULL: none */
 };
 
-enum options_of { OPTIONS_OF_RUN, OPTIONS_OF_REPLAY };
+enum options_of { OPTIONS_OF_RUN, OPTIONS_OF_REPLAY, OPTIONS_OF_LEAKS };
 
-/* 0, or EXIT_USAGE after a message. Strings point into argv. */
-int run_options_parse(int argc, char **argv, struct run_options *ret);
+/* Of run or leaks. 0, or EXIT_USAGE after a message. Strings point into argv. */
+int run_options_parse(enum options_of command, int argc, char **argv, struct run_options *ret);
+/* All of such a command: run.c. */
+int cli_watch(enum options_of command, int argc, char **argv);
 /* The same for replay, which takes some of the options and a file. */
 int replay_options_parse(int argc, char **argv, struct run_options *ret, const char **ret_file);
 /* The folder of the host's rules, or none. */

@@ -17,6 +17,7 @@
 
 struct run {
 	struct run_options options;
+	enum options_of command;
 	struct ktally_monitor *monitor;
 	int signal_fd;
 	bool had_terminal;
@@ -186,6 +187,11 @@ static int open_monitor(struct run *r)
 		    .log_ctx = &r->options);
 	int err;
 
+	if (o->leaks)
+		opts.leaks = KTALLY_LEAKS_EVIDENCE;
+	if (r->command == OPTIONS_OF_LEAKS)
+		opts.leaks = KTALLY_LEAKS_REPORT;
+	opts.debuginfod = o->debuginfod;
 	opts.bpf = o->no_bpf        ? KTALLY_BPF_OFF
 		   : o->require_bpf ? KTALLY_BPF_REQUIRE
 				    : KTALLY_BPF_AUTO;
@@ -343,10 +349,10 @@ static int run_monitor(struct run *r)
 	return result.command_error ? exec_status(-result.command_error) : cli_status(err);
 }
 
-int cli_run(int argc, char **argv)
+int cli_watch(enum options_of command, int argc, char **argv)
 {
-	struct run r = { .signal_fd = -1 };
-	int status = run_options_parse(argc, argv, &r.options);
+	struct run r = { .command = command, .signal_fd = -1 };
+	int status = run_options_parse(command, argc, argv, &r.options);
 
 	if (status)
 		return status;
@@ -361,4 +367,9 @@ int cli_run(int argc, char **argv)
 	if (r.signal_fd >= 0)
 		close(r.signal_fd);
 	return status;
+}
+
+int cli_run(int argc, char **argv)
+{
+	return cli_watch(OPTIONS_OF_RUN, argc, argv);
 }

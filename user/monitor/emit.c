@@ -72,6 +72,8 @@ static void put(struct ktally_monitor *m, struct monitor_output *o)
 				continue;                                                          \
 			monitor_files_rotate(m, emit_o);                                           \
 			buf_reset(&(m)->buf);                                                      \
+			if (!emit_o->sink.format->kind)                                            \
+				continue;                                                          \
 			emit_o->sink.format->kind(&emit_o->sink, &(m)->buf, record);               \
 			put(m, emit_o);                                                            \
 		}                                                                                  \
@@ -79,14 +81,27 @@ static void put(struct ktally_monitor *m, struct monitor_output *o)
 
 #define EMIT(m, kind, record) EMIT_TO(m, (struct monitor_output *)NULL, kind, record)
 
+/* A report is a header, the sites and a trailer. */
+static bool reports(const struct ktally_monitor *m)
+{
+	return m->leaks == KTALLY_LEAKS_REPORT;
+}
+
 void monitor_emit_snapshot(struct ktally_monitor *m, const struct snapshot *s)
 {
-	EMIT(m, snapshot, s);
+	if (!reports(m))
+		EMIT(m, snapshot, s);
 }
 
 void monitor_emit_event(struct ktally_monitor *m, const struct event_record *event)
 {
-	EMIT(m, event, event);
+	if (!reports(m))
+		EMIT(m, event, event);
+}
+
+void monitor_emit_leak(struct ktally_monitor *m, const struct leak_record *leak)
+{
+	EMIT(m, leak, leak);
 }
 
 void monitor_emit_message(struct ktally_monitor *m, struct monitor_output *only, const char *text)
@@ -124,7 +139,8 @@ void monitor_emit_alert(void *monitor, const struct alert_record *alert)
 	struct ktally_monitor *m = monitor;
 
 	keep_alert(m, alert);
-	EMIT(m, alert, alert);
+	if (!reports(m))
+		EMIT(m, alert, alert);
 	monitor_doors_alert(m, alert);
 }
 

@@ -79,6 +79,7 @@ struct ktally_monitor {
 	uint64_t duration_ns;
 	enum ladder_bpf bpf;
 	bool processes;
+	enum ktally_leaks_mode leaks;
 	ktally_log_fn log;
 	void *log_ctx;
 	char *forced[SAMPLER_INSTRUMENTS_MAX + 1]; /* owned rung names */
@@ -170,6 +171,7 @@ void monitor_emit_snapshot(struct ktally_monitor *m, const struct snapshot *s);
 void monitor_emit_alert(void *monitor, const struct alert_record *alert);
 void monitor_emit_verdict(void *monitor, const struct verdict_record *verdict);
 void monitor_emit_event(struct ktally_monitor *m, const struct event_record *event);
+void monitor_emit_leak(struct ktally_monitor *m, const struct leak_record *leak);
 void monitor_emit_trailer(struct ktally_monitor *m);
 void monitor_flush(struct ktally_monitor *m);
 void monitor_emit_message(struct ktally_monitor *m, struct monitor_output *only, const char *text);
@@ -179,5 +181,9 @@ uint64_t monitor_dropped(const struct ktally_monitor *m);
  * rotation. */
 void monitor_files_rotate(struct ktally_monitor *m, struct monitor_output *o);
 void monitor_files_reopen(struct ktally_monitor *m);
+
+/* leaks.c: who opened what, where that was asked for; else nothing */
+int monitor_leaks_start(struct ktally_monitor *m);
+void monitor_leaks_report(struct ktally_monitor *m);
 
 #endif

@@ -100,6 +100,10 @@ static int open_stages(struct ktally_monitor *m, const struct ktally_monitor_opt
 	m->targets.max_processes = OPTS_GET(opts, max_processes, 0);
 	err = sampler_init(&m->sampler, &m->targets, m->proc_fd);
 	m->targets.shared.simulate_loss = OPTS_GET(opts, simulate_loss, 0);
+	m->sampler.env.debuginfod = OPTS_GET(opts, debuginfod, 0);
+	m->leaks = OPTS_GET(opts, leaks, KTALLY_LEAKS_OFF);
+	if (!err && m->leaks)
+		err = sampler_add(&m->sampler, "fdstack");
 	if (!err)
 		err = rules_new(&m->rules);
 	if (!err)

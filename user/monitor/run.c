@@ -30,6 +30,7 @@ static void end(struct ktally_monitor *m, enum ktally_end_reason reason)
 	pthread_mutex_unlock(&m->lock);
 	m->ended = true;
 	monitor_doors_finish(m);
+	monitor_leaks_report(m);
 	monitor_emit_trailer(m);
 }
 
@@ -307,7 +308,9 @@ static int begin(struct ktally_monitor *m)
 	err = alloc_run(m);
 	if (err)
 		return monitor_fail(m, err, "cannot set up the run: %s", strerror(-err));
-	err = monitor_doors_start(m);
+	err = monitor_leaks_start(m);
+	if (!err)
+		err = monitor_doors_start(m);
 	if (err)
 		return monitor_fail(m, err, "cannot set up the run: %s", strerror(-err));
 	watch_roots(m);

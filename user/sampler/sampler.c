@@ -10,18 +10,47 @@
 /* A process is read once more after its exit while threads of it still switch, so often at most. */
 #define GRACE_READS 3
 
+static int add(struct sampler *s, const struct instrument *ops)
+{
+	if (s->cnt == SAMPLER_INSTRUMENTS_MAX)
+		return -ENOSPC;
+	s->list[s->cnt++].ops = ops;
+	return 0;
+}
+
 int sampler_init(struct sampler *s, struct targets *targets, int proc_fd)
 {
+	size_t i;
+	int err = 0;
+
 	memset(s, 0, sizeof(*s));
 	s->targets = targets;
 	s->env.table = &targets->table;
 	s->env.proc_fd = proc_fd;
-	for (; instruments[s->cnt]; s->cnt++) {
-		if (s->cnt == SAMPLER_INSTRUMENTS_MAX)
-			return -ENOSPC;
-		s->list[s->cnt].ops = instruments[s->cnt];
-	}
-	return 0;
+	for (i = 0; instruments[i] && !err; i++)
+		if (!instruments[i]->optional)
+			err = add(s, instruments[i]);
+	return err;
+}
+
+int sampler_add(struct sampler *s, const char *instrument)
+{
+	size_t i;
+
+	for (i = 0; instruments[i]; i++)
+		if (!strcmp(instruments[i]->name, instrument))
+			return add(s, instruments[i]);
+	return -ENOENT;
+}
+
+struct sampled_instrument *sampler_find(struct sampler *s, const char *instrument)
+{
+	size_t i;
+
+	for (i = 0; i < s->cnt; i++)
+		if (!strcmp(s->list[i].ops->name, instrument))
+			return &s->list[i];
+	return NULL;
 }
 
 void sampler_fini(struct sampler *s)
@@ -46,17 +75,14 @@ static bool has_rung(const struct instrument *ops, const char *rung)
 
 int sampler_force(struct sampler *s, const char *instrument, const char *rung)
 {
-	size_t i;
+	struct sampled_instrument *in = sampler_find(s, instrument);
 
-	for (i = 0; i < s->cnt; i++) {
-		if (strcmp(s->list[i].ops->name, instrument))
-			continue;
-		if (!has_rung(s->list[i].ops, rung))
-			return -EINVAL;
-		s->list[i].forced = rung;
-		return 0;
-	}
-	return -ENOENT;
+	if (!in)
+		return -ENOENT;
+	if (!has_rung(in->ops, rung))
+		return -EINVAL;
+	in->forced = rung;
+	return 0;
 }
 
 static int open_one(struct sampler *s, struct sampled_instrument *in, enum ladder_bpf bpf)

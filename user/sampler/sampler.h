@@ -26,9 +26,14 @@ struct sampler {
 	uint64_t provided;  /* raw values that some rung in use delivers */
 };
 
+/* Every instrument but the optional ones. */
 int sampler_init(struct sampler *s, struct targets *targets, int proc_fd);
+/* One of those too. -ENOENT: no such instrument. Before the ladders are climbed. */
+int sampler_add(struct sampler *s, const char *instrument);
+/* NULL: not among them. */
+struct sampled_instrument *sampler_find(struct sampler *s, const char *instrument);
 void sampler_fini(struct sampler *s);
-/* -ENOENT: no such instrument; -EINVAL: no such rung. rung is borrowed. */
+/* -ENOENT: no such instrument, or not asked for; -EINVAL: no such rung. rung is borrowed. */
 int sampler_force(struct sampler *s, const char *instrument, const char *rung);
 /* Climbs every ladder; the targets must be open. On failure *ret_failed names the instrument. */
 int sampler_open(struct sampler *s, enum ladder_bpf bpf, const char **ret_failed);

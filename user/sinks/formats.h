@@ -7,5 +7,9 @@
 
 extern const struct sink_format sink_jsonl;
 extern const struct sink_format sink_table;
+extern const struct sink_format sink_folded;
+
+/* table_leak.c */
+void table_leak(struct sink *s, struct buf *out, const struct leak_record *r);
 
 #endif

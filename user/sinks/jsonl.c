@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "ktally.h"
 #include "sinks/formats.h"
+#include "sinks/jsonl.h"
 #include "sinks/timestamp.h"
 
 static const char *const event_names[] = {
@@ -19,7 +20,7 @@ static const char *const event_names[] = {
 };
 
 /* Opens a record; both forms of the time come from the same microseconds. */
-static struct json begin(struct sink *s, struct buf *out, const char *type, double timestamp)
+struct json jsonl_begin(struct sink *s, struct buf *out, const char *type, double timestamp)
 {
 	struct json j = { .out = out };
 	struct timestamp t;
@@ -36,14 +37,14 @@ static struct json begin(struct sink *s, struct buf *out, const char *type, doub
 	return j;
 }
 
-static void end(struct json *j)
+void jsonl_end(struct json *j)
 {
 	jsonw_object_end(j);
 	buf_putc(j->out, '\n');
 }
 
 /* Zero is "none" or "unknown" for a pid and a start time, and so null in the records. */
-static void put_id(struct json *j, const char *key, uint64_t id)
+void jsonl_put_id(struct json *j, const char *key, uint64_t id)
 {
 	if (id)
 		jsonw_int(j, key, id);
@@ -52,7 +53,7 @@ static void put_id(struct json *j, const char *key, uint64_t id)
 }
 
 /* Where there is no process, an empty name is no name. */
-static void put_comm(struct json *j, int32_t pid, const char comm[16])
+void jsonl_put_comm(struct json *j, int32_t pid, const char comm[16])
 {
 	size_t len = strnlen(comm, 16);
 
@@ -84,8 +85,8 @@ static void put_host(struct json *j, const struct header_record *r)
 	jsonw_string(j, "name", r->host_name);
 	jsonw_string(j, "kernel", r->kernel);
 	jsonw_string(j, "arch", r->arch);
-	put_id(j, "cpus", r->cpus);
-	put_id(j, "memory_bytes", r->memory_bytes);
+	jsonl_put_id(j, "cpus", r->cpus);
+	jsonl_put_id(j, "memory_bytes", r->memory_bytes);
 	jsonw_string(j, "boot_id", r->boot_id);
 	jsonw_string(j, "cgroup_mode", r->cgroup_mode);
 	jsonw_object_end(j);
@@ -98,7 +99,7 @@ static void put_target(struct json *j, const struct target_record *t)
 	jsonw_object(j, NULL);
 	jsonw_string(j, "kind", t->kind);
 	jsonw_string(j, "scope", scope_names[t->scope]);
-	put_id(j, "pid", t->pid);
+	jsonl_put_id(j, "pid", t->pid);
 	if (t->path)
 		jsonw_string(j, "path", t->path);
 	if (t->glob)
@@ -142,7 +143,7 @@ static void put_rule(struct json *j, const struct rule_record *rule)
 
 static void jsonl_header(struct sink *s, struct buf *out, const struct header_record *r)
 {
-	struct json j = begin(s, out, "header", r->timestamp);
+	struct json j = jsonl_begin(s, out, "header", r->timestamp);
 	size_t i;
 
 	jsonw_string(&j, "schema", KTALLY_SCHEMA);
@@ -161,7 +162,7 @@ static void jsonl_header(struct sink *s, struct buf *out, const struct header_re
 	for (i = 0; i < r->rule_cnt; i++)
 		put_rule(&j, &r->rules[i]);
 	jsonw_array_end(&j);
-	end(&j);
+	jsonl_end(&j);
 }
 
 static const struct json_column metric_columns[METRIC_COUNT] = {
@@ -175,16 +176,16 @@ static const struct json_column metric_columns[METRIC_COUNT] = {
 
 static void jsonl_snapshot(struct sink *s, struct buf *out, const struct snapshot *r)
 {
-	struct json j = begin(s, out, "snapshot", r->timestamp);
+	struct json j = jsonl_begin(s, out, "snapshot", r->timestamp);
 	size_t i;
 
 	jsonw_int(&j, "target", r->target);
 	jsonw_string(&j, "scope", scope_names[r->scope]);
 	jsonw_bool(&j, "member", r->member);
 	jsonw_bool(&j, "final", r->final);
-	put_id(&j, "pid", r->pid);
-	put_comm(&j, r->pid, r->comm);
-	put_id(&j, "start_ticks", r->start_ticks);
+	jsonl_put_id(&j, "pid", r->pid);
+	jsonl_put_comm(&j, r->pid, r->comm);
+	jsonl_put_id(&j, "start_ticks", r->start_ticks);
 	jsonw_int(&j, "processes", r->processes);
 	jsonw_fixed(&j, "interval_seconds", r->interval_seconds, 6);
 	jsonw_fixed(&j, "monotonic_seconds", (double)(r->monotonic_ns / 1000) / 1e6, 6);
@@ -195,7 +196,7 @@ static void jsonl_snapshot(struct sink *s, struct buf *out, const struct snapsho
 	jsonw_object_end(&j);
 	put_strings(&j, "alerts_firing", r->firing, r->firing_cnt);
 	jsonw_int(&j, "lost_events", r->lost_events);
-	end(&j);
+	jsonl_end(&j);
 }
 
 static void put_labels(struct json *j, const char *key, const struct label *labels, size_t cnt)
@@ -210,7 +211,7 @@ static void put_labels(struct json *j, const char *key, const struct label *labe
 
 static void jsonl_alert(struct sink *s, struct buf *out, const struct alert_record *r)
 {
-	struct json j = begin(s, out, "alert", r->timestamp);
+	struct json j = jsonl_begin(s, out, "alert", r->timestamp);
 
 	jsonw_string(&j, "alert", r->alert);
 	jsonw_string(&j, "state", alert_state_names[r->state]);
@@ -224,9 +225,9 @@ static void jsonl_alert(struct sink *s, struct buf *out, const struct alert_reco
 	put_labels(&j, "annotations", r->annotations, r->annotation_cnt);
 	jsonw_string(&j, "message", r->message);
 	jsonw_int(&j, "target", r->target);
-	put_id(&j, "pid", r->pid);
-	put_comm(&j, r->pid, r->comm);
-	end(&j);
+	jsonl_put_id(&j, "pid", r->pid);
+	jsonl_put_comm(&j, r->pid, r->comm);
+	jsonl_end(&j);
 }
 
 /* What a process had counted when it ended: the numbers that are kept beyond it. */
@@ -292,8 +293,8 @@ static void put_overhead(struct json *j, const struct overhead_record *r)
 	jsonw_fixed(j, "seconds", r->seconds, 6);
 	jsonw_fixed(j, "cpu_seconds", r->cpu_seconds, 6);
 	jsonw_fixed(j, "cpu_percent", r->cpu_percent, 3);
-	put_id(j, "max_rss_bytes", r->max_rss_bytes);
-	put_id(j, "map_bytes", r->map_bytes);
+	jsonl_put_id(j, "max_rss_bytes", r->max_rss_bytes);
+	jsonl_put_id(j, "map_bytes", r->map_bytes);
 	jsonw_fixed(j, "bpf_seconds", r->bpf_seconds, 6);
 	jsonw_fixed(j, "bpf_percent", r->bpf_percent, 3);
 	jsonw_fixed(j, "bpf_runs", r->bpf_runs, 0);
@@ -304,21 +305,21 @@ static void put_overhead(struct json *j, const struct overhead_record *r)
 
 static void jsonl_event(struct sink *s, struct buf *out, const struct event_record *r)
 {
-	struct json j = begin(s, out, "event", r->timestamp);
+	struct json j = jsonl_begin(s, out, "event", r->timestamp);
 
 	jsonw_string(&j, "event", event_names[r->kind]);
 	jsonw_int(&j, "target", r->target);
-	put_id(&j, "pid", r->pid);
-	put_id(&j, "ppid", r->ppid);
-	put_comm(&j, r->pid, r->comm);
-	put_id(&j, "start_ticks", r->start_ticks);
+	jsonl_put_id(&j, "pid", r->pid);
+	jsonl_put_id(&j, "ppid", r->ppid);
+	jsonl_put_comm(&j, r->pid, r->comm);
+	jsonl_put_id(&j, "start_ticks", r->start_ticks);
 	if (r->kind == EVENT_PROCESS_EXIT)
 		put_exit(&j, r);
 	if (r->kind == EVENT_MESSAGE || r->kind == EVENT_OVERHEAD)
 		jsonw_string(&j, "message", r->message);
 	if (r->kind == EVENT_OVERHEAD)
 		put_overhead(&j, r->overhead);
-	end(&j);
+	jsonl_end(&j);
 }
 
 /* The mean of a number that only grows says nothing. */
@@ -396,7 +397,7 @@ static void put_losses(struct json *j, const char *key, const struct loss_record
 
 static void jsonl_trailer(struct sink *s, struct buf *out, const struct trailer_record *r)
 {
-	struct json j = begin(s, out, "trailer", r->timestamp);
+	struct json j = jsonl_begin(s, out, "trailer", r->timestamp);
 
 	jsonw_string(&j, "reason", r->reason);
 	put_target_exit(&j, r);
@@ -410,7 +411,7 @@ static void jsonl_trailer(struct sink *s, struct buf *out, const struct trailer_
 	if (r->target_cnt > 1)
 		put_target_averages(&j, r);
 	put_overhead(&j, &r->overhead);
-	end(&j);
+	jsonl_end(&j);
 }
 
 static void jsonl_verdict(struct sink *s, struct buf *out, const struct verdict_record *r)
@@ -428,13 +429,13 @@ static void jsonl_verdict(struct sink *s, struct buf *out, const struct verdict_
 
 static void jsonl_sweep(struct sink *s, struct buf *out, const struct sweep_record *r)
 {
-	struct json j = begin(s, out, "sweep", r->timestamp);
+	struct json j = jsonl_begin(s, out, "sweep", r->timestamp);
 
 	jsonw_string(&j, "expr", r->expr);
 	put_number(&j, "threshold", r->threshold);
 	jsonw_int(&j, "alerts", (int64_t)r->alerts);
 	jsonw_fixed(&j, "firing_seconds", r->firing_seconds, 6);
-	end(&j);
+	jsonl_end(&j);
 }
 
 const struct sink_format sink_jsonl = {
@@ -444,6 +445,7 @@ const struct sink_format sink_jsonl = {
 	.snapshot = jsonl_snapshot,
 	.alert = jsonl_alert,
 	.event = jsonl_event,
+	.leak = jsonl_leak,
 	.trailer = jsonl_trailer,
 	.verdict = jsonl_verdict,
 	.sweep = jsonl_sweep,

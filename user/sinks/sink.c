@@ -9,6 +9,7 @@
 const struct sink_format *const sink_formats[] = {
 	&sink_jsonl,
 	&sink_table,
+	&sink_folded,
 	NULL,
 };
 

@@ -7,10 +7,12 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "leaks/record.h"
 #include "snapshot/record.h"
 
 struct sink; /* state of one output: seq, table header position */
 
+/* A format leaves out what it does not tell. */
 struct sink_format {
 	const char *name;
 	const char *help;
@@ -18,6 +20,7 @@ struct sink_format {
 	void (*snapshot)(struct sink *s, struct buf *out, const struct snapshot *r);
 	void (*alert)(struct sink *s, struct buf *out, const struct alert_record *r);
 	void (*event)(struct sink *s, struct buf *out, const struct event_record *r);
+	void (*leak)(struct sink *s, struct buf *out, const struct leak_record *r);
 	void (*trailer)(struct sink *s, struct buf *out, const struct trailer_record *r);
 	void (*verdict)(struct sink *s, struct buf *out, const struct verdict_record *r);
 	void (*sweep)(struct sink *s, struct buf *out, const struct sweep_record *r);
@@ -28,6 +31,7 @@ struct sink {
 	uint64_t seq;	/* of the next record; goes back by one when a record is dropped whole */
 	bool color;
 	uint32_t rows;	/* table: since its header line */
+	uint32_t sites;	/* table: call sites told in full */
 };
 
 /* NULL when there is no such format. */

@@ -418,6 +418,7 @@ const struct sink_format sink_table = {
 	.snapshot = table_snapshot,
 	.alert = table_alert,
 	.event = table_event,
+	.leak = table_leak,
 	.trailer = table_trailer,
 	.verdict = table_verdict,
 	.sweep = table_sweep,
