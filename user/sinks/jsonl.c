@@ -416,7 +416,7 @@ static void jsonl_trailer(struct sink *s, struct buf *out, const struct trailer_
 
 static void jsonl_verdict(struct sink *s, struct buf *out, const struct verdict_record *r)
 {
-	struct json j = begin(s, out, "verdict", r->timestamp);
+	struct json j = jsonl_begin(s, out, "verdict", r->timestamp);
 
 	jsonw_string(&j, "assertion", r->assertion);
 	jsonw_bool(&j, "passed", r->passed);
@@ -424,7 +424,7 @@ static void jsonl_verdict(struct sink *s, struct buf *out, const struct verdict_
 	put_number(&j, "threshold", r->threshold);
 	jsonw_string(&j, "message", r->message);
 	jsonw_int(&j, "target", r->target);
-	end(&j);
+	jsonl_end(&j);
 }
 
 static void jsonl_sweep(struct sink *s, struct buf *out, const struct sweep_record *r)
