@@ -79,8 +79,10 @@ markdown() {
 	one far more often than on real hardware: losses are exaggerated.
 
 	- **exact**: every number of every check was right;
-	- **lost n**: up to n events of a check were missing, and `lost_events` of the same stream
-	  covered them;
+	- **lost n**: up to n events of a check were missing. ktally itself reported at least as
+	  many for that metric, and `fd_unattributed` was the missing opens less the missing closes,
+	  to the digit. Of `targets`, the descriptors of its members are counted, on the best rung
+	  of `fd` that the kernel has: what `fentry` loses is missing there, too;
 	- **refused**: the kernel does not let ktally use the rung, for the reason in the note;
 	- **absent**: this ktally has no such rung.
 
