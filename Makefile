@@ -220,7 +220,8 @@ install: all
 	install -m 644 $(O)/libktally.a $(DESTDIR)$(PREFIX)/lib/
 	install -m 755 $(O)/$(SONAME) $(DESTDIR)$(PREFIX)/lib/
 	ln -sf $(SONAME) $(DESTDIR)$(PREFIX)/lib/libktally.so
-	install -m 644 include/ktally.h include/ktally_leaks.h $(DESTDIR)$(PREFIX)/include/
+	install -m 644 include/ktally.h include/ktally_leaks.h include/ktally_replay.h \
+		$(DESTDIR)$(PREFIX)/include/
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@LIBS@|$(CURL_LIBS) $(LIBS)|' \
 		user/ktally.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/ktally.pc
 	install -m 644 docs/schema/ktally.v1.json $(DESTDIR)$(PREFIX)/share/ktally/
@@ -230,6 +231,7 @@ install: all
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/ktally $(DESTDIR)$(PREFIX)/lib/libktally.* \
 		$(DESTDIR)$(PREFIX)/include/ktally.h $(DESTDIR)$(PREFIX)/include/ktally_leaks.h \
+		$(DESTDIR)$(PREFIX)/include/ktally_replay.h \
 		$(DESTDIR)$(PREFIX)/lib/pkgconfig/ktally.pc
 	rm -rf $(DESTDIR)$(PREFIX)/share/ktally $(DESTDIR)$(PREFIX)/share/doc/ktally
 

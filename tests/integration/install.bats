@@ -52,7 +52,7 @@ version() {
 	install_here
 	local file
 	for file in bin/ktally lib/libktally.a lib/libktally.so lib/pkgconfig/ktally.pc \
-		include/ktally.h include/ktally_leaks.h share/ktally/ktally.v1.json share/ktally/rules/default.yaml \
+		include/ktally.h include/ktally_leaks.h include/ktally_replay.h share/ktally/ktally.v1.json share/ktally/rules/default.yaml \
 		share/ktally/rules/recommended.yaml share/doc/ktally/README.md; do
 		[[ -e root/usr/$file ]] || fail "$file is missing"
 	done

@@ -252,6 +252,16 @@ has_child() {
 	assert_equal "$(expand table | awk 'length > 100' | wc -l)" 0
 }
 
+@test "leaks: an alert on descriptors tells who opened them" {
+	require_root
+	record --leaks --no-default-rules --alert 'fds: open_fds > 60' --alert 'cpu: threads > 0' \
+		-- "$LEAKY/leaky"
+	assert_equal "$(q '[alerts("fds")[] | select(.state == "firing").evidence | length] | unique | join(" ")')" 3
+	assert_equal "$(q '[alerts("fds")[] | select(.state == "firing").evidence[]
+		| any(.frames[]; .function // "" | test("^leak_"))] | all')" true
+	assert_equal "$(q '[alerts("cpu")[] | has("evidence")] | any')" false
+}
+
 @test "leaks: needs BPF, and says so" {
 	require_root
 	assert_error 5 'fdstack' "$KTALLY" leaks --no-bpf -p $$

@@ -138,10 +138,15 @@ void monitor_emit_alert(void *monitor, const struct alert_record *alert)
 {
 	struct ktally_monitor *m = monitor;
 
+	struct monitor_evidence evidence = {};
+	struct alert_record a = *alert;
+
 	keep_alert(m, alert);
+	monitor_leaks_explain(m, &a, &evidence);
 	if (!reports(m))
-		EMIT(m, alert, alert);
-	monitor_doors_alert(m, alert);
+		EMIT(m, alert, &a);
+	monitor_doors_alert(m, &a);
+	leaks_report_fini(&evidence.report);
 }
 
 void monitor_emit_verdict(void *monitor, const struct verdict_record *verdict)

@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/loop.h"
 #include "ktally.h"
+#include "leaks/leaks.h"
 #include "monitor/doors.h"
 #include "monitor/overhead.h"
 #include "rules/assertion.h"
@@ -185,5 +186,13 @@ void monitor_files_reopen(struct ktally_monitor *m);
 /* leaks.c: who opened what, where that was asked for; else nothing */
 int monitor_leaks_start(struct ktally_monitor *m);
 void monitor_leaks_report(struct ktally_monitor *m);
+/* The sites behind an alert on descriptors; report is to be freed when the record is out. */
+#define MONITOR_EVIDENCE_MAX 3
+struct monitor_evidence {
+	struct leaks_report report;
+	const struct leak_record *sites[MONITOR_EVIDENCE_MAX];
+};
+void monitor_leaks_explain(struct ktally_monitor *m, struct alert_record *a,
+			   struct monitor_evidence *e);
 
 #endif

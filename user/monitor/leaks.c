@@ -60,6 +60,41 @@ void monitor_leaks_report(struct ktally_monitor *m)
 	leaks_report_fini(&report);
 }
 
+/* Has one of the processes with most of the site's descriptors to do with this alert? */
+static bool concerns(struct ktally_monitor *m, const struct alert_record *a,
+		     const struct leak_record *r)
+{
+	const struct target *target = &m->targets.list[a->target];
+	bool whole = !a->pid || a->pid == target->pid;
+	struct process *p, *next;
+	size_t i;
+
+	for (i = 0; i < r->holder_cnt; i++) {
+		if (r->holders[i].pid == a->pid)
+			return true;
+		HASH_ITER(hh, m->targets.table.by_id, p, next)
+			if (whole && p->pid == r->holders[i].pid && target_had(target, p))
+				return true;
+	}
+	return false;
+}
+
+void monitor_leaks_explain(struct ktally_monitor *m, struct alert_record *a,
+			   struct monitor_evidence *e)
+{
+	struct sampled_instrument *in = instrument(m);
+	size_t i;
+
+	if (!in || !a->about_descriptors || a->state == ALERT_RESOLVED ||
+	    fdstack_report(in->self, a->timestamp, &e->report))
+		return;
+	for (i = 0; i < e->report.cnt && a->evidence_cnt < MONITOR_EVIDENCE_MAX; i++)
+		if (e->report.list[i].open && concerns(m, a, &e->report.list[i]))
+			e->sites[a->evidence_cnt++] = &e->report.list[i];
+	a->has_evidence = true;
+	a->evidence = e->sites;
+}
+
 /* ---- the public face ---- */
 
 int ktally_monitor__leaks(struct ktally_monitor *m, struct ktally_leaks **ret)

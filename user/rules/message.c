@@ -165,6 +165,17 @@ static double current_value(const struct change *c)
 	return e->head < 0 ? NAN : eval_number(&c->eval, e->nodes[e->head].left);
 }
 
+static bool is_about_descriptors(const struct expr *e)
+{
+	size_t i;
+
+	for (i = 0; i < e->selector_cnt; i++)
+		if (!strncmp(e->selectors[i].name, "fd_", 3) ||
+		    !strncmp(e->selectors[i].name, "open_f", 6))
+			return true;
+	return false;
+}
+
 void alert_emit(const struct change *c, struct alert_scratch *scratch, rules_emit_fn emit,
 		void *ctx)
 {
@@ -183,6 +194,7 @@ void alert_emit(const struct change *c, struct alert_scratch *scratch, rules_emi
 		.started_at = c->slot->started_at,
 		.target = s->target,
 		.pid = s->pid,
+		.about_descriptors = is_about_descriptors(c->rule->expr),
 	};
 
 	memcpy(a.comm, s->comm, sizeof(a.comm));

@@ -64,7 +64,7 @@ void jsonl_put_comm(struct json *j, int32_t pid, const char comm[16])
 }
 
 /* A number of unknown scale; what a reader's double would not hold exactly is no number for it. */
-static void put_number(struct json *j, const char *key, double value)
+void jsonl_put_number(struct json *j, const char *key, double value)
 {
 	jsonw_double(j, key, fabs(value) < 0x1p53 ? value : NAN);
 }
@@ -192,7 +192,7 @@ static void jsonl_snapshot(struct sink *s, struct buf *out, const struct snapsho
 	jsonw_fixed_row(&j, metric_columns, r->v, METRIC_COUNT);
 	jsonw_object(&j, "custom_metrics");
 	for (i = 0; i < r->custom_cnt; i++)
-		put_number(&j, r->custom[i].name, r->custom[i].value);
+		jsonl_put_number(&j, r->custom[i].name, r->custom[i].value);
 	jsonw_object_end(&j);
 	put_strings(&j, "alerts_firing", r->firing, r->firing_cnt);
 	jsonw_int(&j, "lost_events", r->lost_events);
@@ -217,8 +217,8 @@ static void jsonl_alert(struct sink *s, struct buf *out, const struct alert_reco
 	jsonw_string(&j, "state", alert_state_names[r->state]);
 	jsonw_string(&j, "severity", r->severity);
 	jsonw_string(&j, "expr", r->expr);
-	put_number(&j, "value", r->value);
-	put_number(&j, "threshold", r->threshold);
+	jsonl_put_number(&j, "value", r->value);
+	jsonl_put_number(&j, "threshold", r->threshold);
 	jsonw_double(&j, "for_seconds", r->for_seconds);
 	jsonw_fixed(&j, "started_at", r->started_at, 6);
 	put_labels(&j, "labels", r->labels, r->label_cnt);
@@ -227,6 +227,7 @@ static void jsonl_alert(struct sink *s, struct buf *out, const struct alert_reco
 	jsonw_int(&j, "target", r->target);
 	jsonl_put_id(&j, "pid", r->pid);
 	jsonl_put_comm(&j, r->pid, r->comm);
+	jsonl_put_evidence(&j, r);
 	jsonl_end(&j);
 }
 
@@ -411,30 +412,6 @@ static void jsonl_trailer(struct sink *s, struct buf *out, const struct trailer_
 	if (r->target_cnt > 1)
 		put_target_averages(&j, r);
 	put_overhead(&j, &r->overhead);
-	jsonl_end(&j);
-}
-
-static void jsonl_verdict(struct sink *s, struct buf *out, const struct verdict_record *r)
-{
-	struct json j = jsonl_begin(s, out, "verdict", r->timestamp);
-
-	jsonw_string(&j, "assertion", r->assertion);
-	jsonw_bool(&j, "passed", r->passed);
-	put_number(&j, "value", r->value);
-	put_number(&j, "threshold", r->threshold);
-	jsonw_string(&j, "message", r->message);
-	jsonw_int(&j, "target", r->target);
-	jsonl_end(&j);
-}
-
-static void jsonl_sweep(struct sink *s, struct buf *out, const struct sweep_record *r)
-{
-	struct json j = jsonl_begin(s, out, "sweep", r->timestamp);
-
-	jsonw_string(&j, "expr", r->expr);
-	put_number(&j, "threshold", r->threshold);
-	jsonw_int(&j, "alerts", (int64_t)r->alerts);
-	jsonw_fixed(&j, "firing_seconds", r->firing_seconds, 6);
 	jsonl_end(&j);
 }
 

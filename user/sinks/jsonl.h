@@ -16,7 +16,16 @@ void jsonl_put_id(struct json *j, const char *key, uint64_t id);
 /* Where there is no process, an empty name is no name. */
 void jsonl_put_comm(struct json *j, int32_t pid, const char comm[16]);
 
+/* A number of unknown scale; what a reader's double would not hold exactly is no number for it. */
+void jsonl_put_number(struct json *j, const char *key, double value);
+
+/* jsonl_verdict.c */
+void jsonl_verdict(struct sink *s, struct buf *out, const struct verdict_record *r);
+void jsonl_sweep(struct sink *s, struct buf *out, const struct sweep_record *r);
+
 /* jsonl_leak.c */
+/* The call sites in an alert, where they were asked for. */
+void jsonl_put_evidence(struct json *j, const struct alert_record *r);
 void jsonl_leak(struct sink *s, struct buf *out, const struct leak_record *r);
 /* The members of a site, without those of a record. */
 void jsonl_put_site(struct json *j, const struct leak_record *r);

@@ -91,3 +91,18 @@ void jsonl_leak(struct sink *s, struct buf *out, const struct leak_record *r)
 	jsonl_put_site(&j, r);
 	jsonl_end(&j);
 }
+
+void jsonl_put_evidence(struct json *j, const struct alert_record *r)
+{
+	size_t i;
+
+	if (!r->has_evidence)
+		return;
+	jsonw_array(j, "evidence");
+	for (i = 0; i < r->evidence_cnt; i++) {
+		jsonw_object(j, NULL);
+		jsonl_put_site(j, r->evidence[i]);
+		jsonw_object_end(j);
+	}
+	jsonw_array_end(j);
+}

@@ -54,6 +54,8 @@ struct label {
 	const char *value;
 };
 
+struct leak_record;
+
 struct alert_record {
 	double timestamp;
 	const char *alert;
@@ -73,6 +75,10 @@ struct alert_record {
 	uint32_t target;
 	int32_t pid;		/* 0: a target of several processes */
 	char comm[16];
+	bool about_descriptors; /* its expression has fields of them */
+	bool has_evidence;	/* the call sites that opened them were asked for: */
+	const struct leak_record *const *evidence;
+	size_t evidence_cnt;
 };
 
 /* Whether a condition on a whole run holds. */
