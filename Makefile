@@ -58,7 +58,7 @@ LEAKY_BIN   := $(addprefix $(O)/tests/leaky/,leaky leaky-stripped leaky-split le
 	       $(if $(shell command -v rustc 2>/dev/null),$(O)/tests/leaky/leaky-rust)
 EXAMPLES    := $(patsubst tests/examples/%.c,$(O)/tests/examples/%,$(wildcard tests/examples/*.c))
 
-.PHONY: all static check check-unit check-style check-integration check-kernels demo bench deps install \
+.PHONY: all static check check-unit check-style check-integration check-kernels demo bench soak deps install \
 	uninstall clean help tests
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -72,6 +72,7 @@ help:
 ## make static       build/ktally-static: one file that runs on any x86-64 Linux
 ## make demo         install what is missing, build, watch a small leaking workload (root)
 ## make check        install what is missing, build, run every test (root)
+## make soak         watch a busy host for SOAK_SECONDS (600): nothing grows, nothing is lost (root)
 ## make bench        cost beside psutil, pidstat, perf and bpftrace, as ratios (root)
 ## make deps         install what is missing with apt-get (root)
 ## make install      to $(DESTDIR)$(PREFIX)
@@ -207,6 +208,9 @@ check-unit check-style check-integration check-kernels: all static tests
 demo: deps
 	$(Q)$(MAKE) --no-print-directory all $(O)/tests/workloads/leaky
 	$(Q)O=$(O) tests/demo.sh
+
+soak: all tests
+	$(Q)O=$(O) tests/soak.sh $(SOAK_SECONDS)
 
 bench: all tests
 	$(Q)O=$(O) tests/bench/run.sh

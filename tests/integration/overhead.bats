@@ -37,7 +37,7 @@ load helpers
 	assert_equal "$(q 'trailer.overhead.bpf_runs')" null
 }
 
-@test "overhead: above --max-overhead snapshots are taken further apart, and the stream says so" {
+@test "overhead: F20, above --max-overhead snapshots are taken further apart, and the stream says so" {
 	require_root
 	record -a --processes --max-overhead 0.01% -d 6s
 	assert_equal "$status" 0

@@ -254,10 +254,27 @@ static bool is_sum_exact(const struct process *p)
 	return !p->may_run && p->now.v[RAW_THREADS] == p->seen_threads;
 }
 
+/* The level is one call, the kinds are one for each descriptor: above this many they are not asked
+ * for, since that would take longer than an interval. */
+#define FDS_LISTED_MAX 65536
+
+static void read_fds(struct process *p, int fd)
+{
+	struct proc_fds fds;
+	uint64_t level;
+
+	if (p->now.v[RAW_OPEN_FDS] == RAW_UNKNOWN && !proc_fd_level(fd, &level))
+		p->now.v[RAW_OPEN_FDS] = (int64_t)level;
+	if (p->now.v[RAW_OPEN_FDS] > FDS_LISTED_MAX || proc_count_fds(fd, &fds))
+		return;
+	p->now.v[RAW_OPEN_FILES] = fds.regular;
+	if (p->now.v[RAW_OPEN_FDS] == RAW_UNKNOWN)
+		p->now.v[RAW_OPEN_FDS] = fds.open;
+}
+
 /* What the iterator leaves open: tables too large for it, and the CPU time of what runs now. */
 static void finish(struct task *t, struct process *p)
 {
-	struct proc_fds fds;
 	int fd;
 
 	set_cpu(p, p->now.v[RAW_CPU_NS], p->now.v[RAW_CPU_USER_NS], p->now.v[RAW_CPU_SYSTEM_NS]);
@@ -269,11 +286,8 @@ static void finish(struct task *t, struct process *p)
 	    (p->now.v[RAW_OPEN_FILES] != RAW_UNKNOWN && p->now.v[RAW_OPEN_FDS] != RAW_UNKNOWN))
 		return;
 	fd = process_dir(p, t->env->proc_fd);
-	if (fd < 0 || proc_count_fds(fd, &fds))
-		return;
-	p->now.v[RAW_OPEN_FILES] = fds.regular;
-	if (p->now.v[RAW_OPEN_FDS] == RAW_UNKNOWN)
-		p->now.v[RAW_OPEN_FDS] = fds.open;
+	if (fd >= 0)
+		read_fds(p, fd);
 }
 
 static int read_iter(void *self)
@@ -300,20 +314,6 @@ static int read_iter(void *self)
 }
 
 /* ---- rung /proc ---- */
-
-static void read_fds(struct process *p, int fd)
-{
-	struct proc_fds fds;
-	uint64_t level;
-
-	if (!proc_fd_level(fd, &level))
-		p->now.v[RAW_OPEN_FDS] = level;
-	if (proc_count_fds(fd, &fds))
-		return;
-	p->now.v[RAW_OPEN_FILES] = fds.regular;
-	if (p->now.v[RAW_OPEN_FDS] == RAW_UNKNOWN)
-		p->now.v[RAW_OPEN_FDS] = fds.open;
-}
 
 static void read_process(struct task *t, struct process *p)
 {
