@@ -50,7 +50,6 @@ struct ktally_replay;
 struct ktally_assertions;
 
 /* ---- metrics: one public table describes every number of a snapshot ---- */
-
 struct ktally_metric {
 	const char *name; /* as in the records: "cpu_percent" */
 	const char *unit; /* "seconds", "bytes", "MiB", "percent", "" for a count */
@@ -67,7 +66,6 @@ KTALLY_API int ktally_parse_duration(const char *text, uint64_t *ret_ns);
 KTALLY_API int ktally_parse_count(const char *text, uint64_t *ret);
 
 /* ---- a monitor ---- */
-
 enum ktally_log_level { KTALLY_LOG_ERROR, KTALLY_LOG_WARNING, KTALLY_LOG_INFO, KTALLY_LOG_DEBUG };
 
 /* message: one line without newline, valid during the call. */
@@ -103,7 +101,6 @@ struct ktally_monitor_opts {
 	size_t :0;
 };
 #define ktally_monitor_opts__last_field debuginfod
-
 /* opts may be NULL. -EINVAL for an interval below 100 ms, -E2BIG for a newer option struct. */
 KTALLY_API int ktally_monitor__open(const struct ktally_monitor_opts *opts,
 				    struct ktally_monitor **ret);
@@ -115,7 +112,6 @@ KTALLY_API void ktally_monitor__close(struct ktally_monitor *m);
 KTALLY_API const char *ktally_monitor__last_error(const struct ktally_monitor *m);
 
 /* ---- targets ---- */
-
 enum ktally_target_kind {
 	KTALLY_TARGET_PID,
 	KTALLY_TARGET_COMMAND,
@@ -135,7 +131,6 @@ struct ktally_target_opts {
 	size_t :0;
 };
 #define ktally_target_opts__last_field argv
-
 /* Adds a target; *ret (may be NULL) is its index in the records. Strings are copied. A command is
  * started at once and held before its first instruction until the monitor starts.
  * -ESRCH: no such process; -EPERM: a kernel thread; -ENOENT, -EACCES: command or cgroup; -EINVAL: a
@@ -225,7 +220,6 @@ struct ktally_output_opts {
 	size_t :0;
 };
 #define ktally_output_opts__last_field rotate_keep
-
 KTALLY_API int ktally_monitor__add_output(struct ktally_monitor *m,
 					  const struct ktally_output_opts *opts);
 
@@ -238,7 +232,6 @@ KTALLY_API void ktally_monitor__reopen_outputs(struct ktally_monitor *m);
 KTALLY_API int ktally_monitor__force_rung(struct ktally_monitor *m, const char *text);
 
 /* ---- running ---- */
-
 /* Attaches, takes the silent baseline, writes the header and runs on a thread of its own.
  * Idempotent. */
 KTALLY_API int ktally_monitor__start(struct ktally_monitor *m);
@@ -276,11 +269,9 @@ struct ktally_result {
 	size_t :0;
 };
 #define ktally_result__last_field lost_events
-
 KTALLY_API int ktally_monitor__result(const struct ktally_monitor *m, struct ktally_result *ret);
 
 /* ---- reading ---- */
-
 /* The most recent count snapshots of a target, oldest first; an empty list is an answer. */
 KTALLY_API int ktally_monitor__recent(const struct ktally_monitor *m, size_t target, size_t count,
 				      struct ktally_snapshots **ret);
@@ -319,7 +310,6 @@ struct ktally_alert {
 	size_t :0;
 };
 #define ktally_alert__last_field pid
-
 KTALLY_API int ktally_monitor__alerts(const struct ktally_monitor *m, struct ktally_alerts **ret);
 KTALLY_API size_t ktally_alerts__count(const struct ktally_alerts *list);
 /* Strings are valid until the list is freed. ret->sz must be set. */
@@ -348,7 +338,6 @@ KTALLY_API int ktally_assertions__at(const struct ktally_assertions *list, size_
 KTALLY_API void ktally_assertions__free(struct ktally_assertions *list);
 
 /* ---- what this host allows ---- */
-
 struct ktally_check;
 
 struct ktally_check_opts {
@@ -358,7 +347,6 @@ struct ktally_check_opts {
 	size_t :0;
 };
 #define ktally_check_opts__last_field log_ctx
-
 /* What a monitor with default options would do here. */
 enum ktally_verdict {
 	KTALLY_VERDICT_EXACT,    /* every instrument runs on an exact rung */
@@ -378,7 +366,6 @@ struct ktally_check_item {
 	size_t :0;
 };
 #define ktally_check_item__last_field fix
-
 /* Tries everything for real, and leaves nothing behind: loads and attaches a program of every type
  * in use, climbs every rung of every instrument. Starts short-lived children. opts may be NULL. */
 KTALLY_API int ktally_check__run(const struct ktally_check_opts *opts, struct ktally_check **ret);

@@ -102,6 +102,19 @@ states() {
 	assert_equal "$status" 3
 }
 
+@test "alerts: a field that nobody brings is told once" {
+	require_root
+	record --no-bpf -p $$ -n 3 --alert 'typo: cpu_precent > 90' --alert 'fine: threads > 999'
+	assert_equal "$(q 'events("message") | map(.message) | tojson')" \
+		"[\"rule typo: there is no field 'cpu_precent', nor a custom metric of this name so far\"]"
+	assert_equal "$(grep -c "warning: rule typo: there is no field 'cpu_precent'" err)" 1
+	# A metric that comes is none.
+	record --no-bpf --metrics-every 100ms --metrics-from "echo '{\"queue\":1}'" \
+		--alert 'q: queue > 5' --alert 'typo: qeue > 5' -- sleep 0.6
+	assert_regex "$(q 'events("message") | map(.message) | join(";")')" \
+		"^rule typo: there is no field 'qeue', [^;]*$"
+}
+
 @test "alerts: each member of a tree has its own" {
 	require_root
 	# shellcheck disable=SC2016 # for the inner shell

@@ -335,6 +335,7 @@ void monitor_emit_trailer(struct ktally_monitor *m)
 	size_t i;
 
 	drain(m);
+	monitor_tell_unseen(m, true);
 	monitor_judge_assertions(m);
 	monitor_count_kernel_lost(m);
 	t.timestamp = clock_realtime_seconds();

@@ -163,6 +163,8 @@ enum scope monitor_scope(const struct target *target);
 void monitor_take_rules(struct ktally_monitor *m);
 /* Of every assertion, at the end. */
 void monitor_judge_assertions(struct ktally_monitor *m);
+/* Rules about fields that nobody brings, at the end of a tick. */
+void monitor_tell_unseen(struct ktally_monitor *m, bool last);
 void monitor_rules_fini(struct ktally_monitor *m);
 
 /* emit.c: records to every output */

@@ -8,6 +8,8 @@
 #include "monitor/internal.h"
 #include "monitor/verdicts.h"
 
+#define UNSEEN_AFTER_NS 15000000000ULL /* the default of a metrics command is ten seconds */
+
 static int add_source(struct ktally_monitor *m, enum rule_source_kind kind, const char *text)
 {
 	struct rule_error error = { "" };
@@ -126,6 +128,28 @@ void monitor_take_rules(struct ktally_monitor *m)
 		return;
 	rules_free(next);
 	tell(m, "rules are not reloaded, the old ones stay: out of memory");
+}
+
+static void tell_unseen(void *ctx, const char *alert, const char *field)
+{
+	struct ktally_monitor *m = ctx;
+	char text[MONITOR_ERROR_LEN];
+
+	snprintf(text, sizeof(text),
+		 "rule %.100s: there is no field '%.100s', nor a custom metric of this name so far",
+		 alert, field);
+	monitor_log(m, KTALLY_LOG_WARNING, "%s", text);
+	tell(m, text);
+}
+
+/* Whoever brings metrics gets some time for the first ones; without them there is nothing to wait
+ * for. */
+void monitor_tell_unseen(struct ktally_monitor *m, bool last)
+{
+	bool waits = m->metrics_cnt || m->doors.door_cnt;
+
+	if (!waits || last || m->last_tick_ns - m->begin_ns >= UNSEEN_AFTER_NS)
+		rules_tell_unseen(m->rules, tell_unseen, m);
 }
 
 void monitor_rules_fini(struct ktally_monitor *m)

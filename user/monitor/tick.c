@@ -353,6 +353,7 @@ int monitor_tick(struct ktally_monitor *m, bool last)
 		emit_target(m, i);
 		emit_members(m, i);
 	}
+	monitor_tell_unseen(m, false);
 	monitor_doors_settle(m);
 	sampler_settle(&m->sampler);
 	m->ticks++;

@@ -196,12 +196,22 @@ static int take_lines(struct ktally_replay *r, const char *path, struct lines *l
 	return 0;
 }
 
+static void tell_unseen(void *ctx, const char *alert, const char *field)
+{
+	replay_log(ctx, KTALLY_LOG_WARNING,
+		   "rule %.100s: there is no field '%.100s', nor a custom metric of this name in "
+		   "the recording",
+		   alert, field);
+}
+
 static int finish(struct ktally_replay *r)
 {
 	int err;
 
 	if (!r->judged)
 		conclude(r);
+	if (!r->sweep)
+		rules_tell_unseen(r->rules, tell_unseen, r);
 	if (r->sweep)
 		sweep_report(r->sweep, r->now.timestamp, emit_sweep, r);
 	err = r->out && !r->write_error ? output_drain(r->out, INT_MAX) : 0;

@@ -12,6 +12,13 @@
 #include "rules/rule.h"
 #include "rules/rulefile.h"
 
+/* A custom metric that a rule waits for. Both texts are the rule's. */
+struct awaited {
+	const char *alert;
+	const char *field;
+	bool told;
+};
+
 struct rules {
 	struct rule **v;
 	size_t cnt;
@@ -19,6 +26,8 @@ struct rules {
 	struct ident *idents;
 	struct alert_scratch scratch;
 	const char **firing; /* room for the names of all */
+	struct awaited *awaited; /* owned */
+	size_t awaited_cnt;
 };
 
 static const char *const defaults[] = {
@@ -47,6 +56,7 @@ void rules_free(struct rules *r)
 	catalog_fini(&r->catalog);
 	alert_scratch_fini(&r->scratch);
 	free(r->firing);
+	free(r->awaited);
 	free(r->v);
 	free(r);
 }
@@ -81,6 +91,50 @@ static int reserve(struct rules *r, struct rule **batch, size_t cnt)
 	return err;
 }
 
+/* Without memory for it nothing is lost but a hint. */
+static void await_fields(struct rules *r, const struct rule *rule)
+{
+	const struct expr *e = rule->expr;
+	struct awaited *v = reallocarray(r->awaited, r->awaited_cnt + e->selector_cnt + 1,
+					 sizeof(*v));
+
+	if (!v)
+		return;
+	r->awaited = v;
+	for (size_t i = 0; i < e->selector_cnt; i++)
+		if (e->selectors[i].metric == METRIC_COUNT)
+			v[r->awaited_cnt++] =
+				(struct awaited){ rule->name, e->selectors[i].name, false };
+}
+
+static bool has_custom(const struct snapshot *s, const char *name)
+{
+	for (size_t i = 0; i < s->custom_cnt; i++)
+		if (!strcmp(s->custom[i].name, name))
+			return true;
+	return false;
+}
+
+static void note_seen(struct rules *r, const struct snapshot *s)
+{
+	for (size_t i = 0; i < r->awaited_cnt;)
+		if (has_custom(s, r->awaited[i].field))
+			r->awaited[i] = r->awaited[--r->awaited_cnt];
+		else
+			i++;
+}
+
+void rules_tell_unseen(struct rules *r, rules_unseen_fn tell, void *ctx)
+{
+	for (size_t i = 0; i < r->awaited_cnt; i++) {
+		struct awaited *a = &r->awaited[i];
+
+		if (!a->told)
+			tell(ctx, a->alert, a->field);
+		a->told = true;
+	}
+}
+
 /* All or none; takes the rules over only on success. */
 static int add_batch(struct rules *r, struct rule **batch, size_t cnt)
 {
@@ -102,6 +156,7 @@ static int add_batch(struct rules *r, struct rule **batch, size_t cnt)
 		else
 			r->cnt++;
 		r->v[place] = batch[i];
+		await_fields(r, batch[i]);
 	}
 	return 0;
 }
@@ -214,6 +269,8 @@ int rules_eval(struct rules *r, const struct snapshot *s, rules_emit_fn emit, vo
 		err = ident_observe(id, s, &r->catalog);
 	if (err)
 		return err;
+	if (s->custom_cnt && r->awaited_cnt)
+		note_seen(r, s);
 	c.eval.id = id;
 	for (size_t i = 0; i < r->cnt; i++)
 		eval_rule(r, i, &c, emit, ctx);

@@ -44,6 +44,9 @@ void rules_describe(const struct rules *r, size_t index, struct rule_record *ret
 /* Evaluates every rule for the process or target that s describes; calls emit on changes of state.
  * Identity is (target, member, pid, start_ticks). No allocation once the identity is known. */
 int rules_eval(struct rules *r, const struct snapshot *s, rules_emit_fn emit, void *ctx);
+/* Fields that neither are metrics nor were custom ones of a snapshot so far: each is told once. */
+typedef void (*rules_unseen_fn)(void *ctx, const char *alert, const char *field);
+void rules_tell_unseen(struct rules *r, rules_unseen_fn tell, void *ctx);
 /* Names of the alerts that fire for the identity of s: the array belongs to the rules and is valid
  * until the next call. */
 size_t rules_firing(struct rules *r, const struct snapshot *s, const char *const **ret);

@@ -201,10 +201,8 @@ static void jsonl_snapshot(struct sink *s, struct buf *out, const struct snapsho
 
 static void put_labels(struct json *j, const char *key, const struct label *labels, size_t cnt)
 {
-	size_t i;
-
 	jsonw_object(j, key);
-	for (i = 0; i < cnt; i++)
+	for (size_t i = 0; i < cnt; i++)
 		jsonw_string(j, labels[i].name, labels[i].value);
 	jsonw_object_end(j);
 }
