@@ -65,7 +65,7 @@ map_entries() {
 sample() {
 	local rss fds entries=0
 	rss=$(awk '/^VmRSS:/ { print $2 }' "/proc/$monitor/status" 2>/dev/null)
-	fds=$(ls "/proc/$monitor/fd" 2>/dev/null | wc -l)
+	fds=$(find "/proc/$monitor/fd" -type l 2>/dev/null | wc -l)
 	[[ -z $has_bpftool ]] || entries=$(map_entries)
 	[[ -n $rss ]] && echo "$rss $fds $entries" >>"$work/samples"
 }
@@ -133,7 +133,7 @@ verdict "it ends well" test "$status" = 0
 verdict "memory does not grow" does_not_grow 1 512
 verdict "descriptors do not grow" does_not_grow 2 4
 [[ -z $has_bpftool ]] || verdict "map entries are bounded" does_not_grow 3 400
-verdict "no more files than are kept" test "$(ls "$work"/out.jsonl* | wc -l)" -le 3
+verdict "no more files than are kept" test "$(find "$work" -name 'out.jsonl*' | wc -l)" -le 3
 verdict "nothing was lost" jq -es 'last | .type == "trailer" and .lost_events == 0' <(tail -n 1 "$work/out.jsonl")
 verdict "a known workload is counted right at the end" counted "$known" "$work/last.json"
 echo "1..$number"
