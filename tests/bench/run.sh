@@ -35,7 +35,7 @@ for program in pingpong syscalls crowd; do
 done
 compile tests/bench/empty.c -o "$out/empty" -lbpf -lelf -lz
 compile -iquote user -I"$O/gen" -Iinclude tests/bench/bench_jsonl.c "$O/libktally.a" \
-	-o "$out/bench_jsonl" -lbpf -lelf -lz -lcap -lyaml -lm -pthread
+	-o "$out/bench_jsonl" -lbpf -ldw -liberty -lelf -lz -lcap -lyaml -ljansson -lm -pthread
 "$CLANG" -g -O2 -target bpf -mcpu=v2 "-D__TARGET_ARCH_$arch" -Wall -I"$O/bpf/vmlinux" \
 	-Wno-missing-declarations -c tests/bench/empty.bpf.c -o "$out/empty.bpf.o"
 "$BPFTOOL" gen object "$out/empty.linked.o" "$out/empty.bpf.o"
