@@ -54,6 +54,7 @@ int main(int argc, char **argv)
 	size_t i;
 
 	for (i = 0; sink_formats[i] && lines; i++)
-		measure(sink_formats[i], lines);
+		if (sink_formats[i]->snapshot) /* folded stacks have none */
+			measure(sink_formats[i], lines);
 	return 0;
 }
