@@ -6,6 +6,7 @@
 #ifndef KTALLY_BASE_BPFLOAD_H
 #define KTALLY_BASE_BPFLOAD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,6 +23,7 @@ struct bpf_shared {
 	uint32_t watched_mask;
 	uint32_t capacity; /* processes that the maps must hold */
 	uint32_t simulate_loss; /* a fault for tests: one event in so many is lost; 0: none */
+	bool map_iterators;	/* the kernel takes them; see base/bpfread.h */
 	int32_t only_pid;  /* the one process that is or will be watched; 0: maybe more */
 };
 

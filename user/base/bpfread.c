@@ -17,27 +17,10 @@
 
 #define BATCH_START 256 /* elements; a bucket must fit, so it may grow */
 
-/* Does the kernel take iterators at all? One that does says EINVAL to BTF type 1, which is none. */
-static bool iterators_allowed(void)
+void bpf_reader_enable(const struct bpf_shared *shared, struct bpf_program *read,
+		       struct bpf_program *forget)
 {
-	static const struct bpf_insn return_zero[] = {
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
-		{ .code = BPF_JMP | BPF_EXIT },
-	};
-	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_TRACE_ITER,
-		    .attach_btf_id = 1);
-	int fd = bpf_prog_load(BPF_PROG_TYPE_TRACING, NULL, "GPL", return_zero, 2, &opts);
-
-	if (fd >= 0)
-		close(fd);
-	return fd >= 0 || fd == -EINVAL;
-}
-
-void bpf_reader_enable(struct bpf_program *read, struct bpf_program *forget)
-{
-	if (!iterators_allowed())
-		return;
-	bpf_program__set_autoload(read, true);
+	bpf_program__set_autoload(read, shared->map_iterators);
 	bpf_program__set_autoattach(read, false);
 	bpf_program__set_autoload(forget, true);
 	bpf_program__set_autoattach(forget, false);
@@ -204,10 +187,16 @@ const void *bpf_reader_value(const struct bpf_reader *r, size_t i)
 	return r->records + i * (r->key_size + r->value_size) + r->key_size;
 }
 
+int bpf_run_program(const struct bpf_program *prog, const uint64_t *args, size_t args_size)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = args, .ctx_size_in = args_size);
+	int err = bpf_prog_test_run_opts(bpf_program__fd(prog), &opts);
+
+	return err ? err : (int)opts.retval;
+}
+
 void bpf_reader_forget(const struct bpf_reader *r, uint64_t key)
 {
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = &key, .ctx_size_in = sizeof(key));
-
-	if (!r->forget || bpf_prog_test_run_opts(bpf_program__fd(r->forget), &opts))
+	if (!r->forget || bpf_run_program(r->forget, &key, sizeof(key)))
 		bpf_map_delete_elem(bpf_map__fd(r->map), &key);
 }

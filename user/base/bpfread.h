@@ -17,6 +17,7 @@
 struct bpf_link;
 struct bpf_map;
 struct bpf_program;
+struct bpf_shared;
 
 /* One map's reader: programs of bpf/read.bpf.h in the map's own object. */
 struct bpf_reader {
@@ -31,9 +32,10 @@ struct bpf_reader {
 	size_t value_size;
 };
 
-/* Before the object is loaded: has the two programs loaded too, and not attached by libbpf, if the
- * kernel takes iterators at all. */
-void bpf_reader_enable(struct bpf_program *read, struct bpf_program *forget);
+/* Before the object is loaded: has the two programs loaded too, and not attached by libbpf; the
+ * iterator only if the kernel takes those over maps. */
+void bpf_reader_enable(const struct bpf_shared *shared, struct bpf_program *read,
+		       struct bpf_program *forget);
 
 /* After it: r reads this map from now on. Never fails: what is refused is done by map commands. */
 void bpf_reader_open(struct bpf_reader *r, const struct bpf_map *map,
@@ -52,6 +54,9 @@ const void *bpf_reader_value(const struct bpf_reader *r, size_t i);
 
 /* Takes the element of this key out of the map, if there is one. */
 void bpf_reader_forget(const struct bpf_reader *r, uint64_t key);
+
+/* Runs a raw_tp program that is attached to nothing. What it returned, or -errno. */
+int bpf_run_program(const struct bpf_program *prog, const uint64_t *args, size_t args_size);
 
 /* Before the map's object is destroyed; an unopened or closed reader is fine. */
 void bpf_reader_close(struct bpf_reader *r);

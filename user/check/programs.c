@@ -43,6 +43,21 @@ static int open_multi(int prog_fd, const struct trial *t)
 	return bpf_link_create(prog_fd, 0, t->attach, &opts);
 }
 
+static int open_map_iter(int prog_fd, const struct trial *t)
+{
+	union bpf_iter_link_info info = {};
+	LIBBPF_OPTS(bpf_link_create_opts, opts, .iter_info = &info,
+		    .iter_info_len = sizeof(info));
+	int map_fd = bpf_map_create(BPF_MAP_TYPE_HASH, "ktally_check", 8, 8, 1, NULL), link_fd;
+
+	if (map_fd < 0)
+		return map_fd;
+	info.map.map_fd = (__u32)map_fd;
+	link_fd = bpf_link_create(prog_fd, 0, t->attach, &opts);
+	close(map_fd);
+	return link_fd;
+}
+
 static const struct trial trials[] = {
 	{ "tp_btf", "sched_process_exit", BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP, open_raw,
 	  "Linux 5.5 or later with CONFIG_BPF_SYSCALL=y, CONFIG_BPF_EVENTS=y, "
@@ -55,6 +70,9 @@ static const struct trial trials[] = {
 	  "Linux 5.18 or later with CONFIG_FPROBE=y, CONFIG_KPROBES=y" },
 	{ "iter/task", "task", BPF_PROG_TYPE_TRACING, BPF_TRACE_ITER, open_link,
 	  "Linux 5.8 or later with CONFIG_BPF_SYSCALL=y, CONFIG_DEBUG_INFO_BTF=y" },
+	{ "iter/bpf_map_elem", "bpf_map_elem", BPF_PROG_TYPE_TRACING, BPF_TRACE_ITER, open_map_iter,
+	  "a kernel that lets BPF iterate over maps, as Linux 5.9 and later do; here they are read "
+	  "by commands, which can make kprobe.multi skip events if the kernel preempts itself" },
 };
 
 #define TRIAL_CNT (sizeof(trials) / sizeof(*trials))

@@ -175,7 +175,8 @@ static void add_preemption(struct ktally_check *c, int sys_fd)
 	check_add(c, KERNEL, "preemption", CHECK_YES, NULL,
 		  kernel_preempts(sys_fd)
 			  ? "the kernel may preempt itself: programs of fentry can be skipped, "
-			    "which lost_events tells; those of kprobe.multi are not"
+			    "which lost_events tells; those of kprobe.multi are not, "
+			    "where maps are read by iter/bpf_map_elem"
 			  : "the kernel does not preempt itself: no program is skipped");
 }
 

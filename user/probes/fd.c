@@ -80,7 +80,8 @@ static int start_bpf(struct fd *f, const char *const *programs, char *reason)
 		return err;
 	*(uint32_t *)&f->skel->rodata->simulate_loss = shared->simulate_loss;
 	bpf_map__set_max_entries(f->skel->maps.fd_processes, shared->capacity);
-	bpf_reader_enable(f->skel->progs.fd_processes_read, f->skel->progs.fd_processes_forget);
+	bpf_reader_enable(shared, f->skel->progs.fd_processes_read,
+			  f->skel->progs.fd_processes_forget);
 	err = bpfload_start(f->skel->skeleton, programs, reason);
 	if (!err)
 		bpf_reader_open(&f->counts, f->skel->maps.fd_processes,

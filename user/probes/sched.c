@@ -84,8 +84,9 @@ static int start_bpf(struct sched *s, char *reason)
 	bpf_map__set_max_entries(s->skel->maps.sched_processes, shared->capacity);
 	bpf_map__set_max_entries(s->skel->maps.sched_threads,
 				 threads < THREADS_MIN ? THREADS_MIN : threads);
-	bpf_reader_enable(s->skel->progs.sched_threads_read, s->skel->progs.sched_threads_forget);
-	bpf_reader_enable(s->skel->progs.sched_processes_read,
+	bpf_reader_enable(shared, s->skel->progs.sched_threads_read,
+			  s->skel->progs.sched_threads_forget);
+	bpf_reader_enable(shared, s->skel->progs.sched_processes_read,
 			  s->skel->progs.sched_processes_forget);
 	bpf_program__set_autoattach(s->skel->progs.sched_now, false);
 	err = bpfload_start(s->skel->skeleton, programs, reason);

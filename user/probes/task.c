@@ -72,7 +72,8 @@ static int start_bpf(struct task *t, char *reason)
 	*(uint32_t *)&t->skel->rodata->simulate_loss = t->env->shared.simulate_loss;
 	bpf_map__set_max_entries(t->skel->maps.task_exits, t->env->shared.capacity);
 	bpf_program__set_autoattach(t->skel->progs.task_read, false);
-	bpf_reader_enable(t->skel->progs.task_exits_read, t->skel->progs.task_exits_forget);
+	bpf_reader_enable(&t->env->shared, t->skel->progs.task_exits_read,
+			  t->skel->progs.task_exits_forget);
 	err = bpfload_start(t->skel->skeleton, programs, reason);
 	if (err)
 		return err;

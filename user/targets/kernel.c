@@ -118,7 +118,7 @@ static int start(struct targets *t, struct targets_kernel *k, char *reason)
 	k->skel->rodata->simulate_loss = t->shared.simulate_loss;
 	bpf_map__set_value_size(k->skel->maps.watched, t->shared.watched_mask + 1);
 	bpf_map__set_max_entries(k->skel->maps.members, t->shared.capacity);
-	bpf_reader_enable(k->skel->progs.members_read, k->skel->progs.members_forget);
+	bpf_reader_enable(&t->shared, k->skel->progs.members_read, k->skel->progs.members_forget);
 	err = bpfload_start(k->skel->skeleton, programs, reason);
 	if (err)
 		return err;
@@ -133,17 +133,15 @@ static int start(struct targets *t, struct targets_kernel *k, char *reason)
 	return err;
 }
 
-int targets_kernel_open(struct targets *t, char *reason)
+static int open_object(struct targets *t, bool map_iterators, char *reason)
 {
-	int err = namespaces_join(t->proc_fd, reason, LADDER_REASON_LEN);
-	struct targets_kernel *k;
+	struct targets_kernel *k = calloc(1, sizeof(*k));
+	int err;
 
-	if (err)
-		return err;
-	k = calloc(1, sizeof(*k));
 	if (!k)
 		return -ENOMEM;
 	t->kernel = k;
+	t->shared.map_iterators = map_iterators;
 	k->skel = targets_bpf__open();
 	if (!k->skel) {
 		err = -errno;
@@ -154,6 +152,17 @@ int targets_kernel_open(struct targets *t, char *reason)
 	if (err)
 		targets_kernel_close(t);
 	return err;
+}
+
+/* There are kernels that take every other iterator and refuse those over maps (EPERM). */
+int targets_kernel_open(struct targets *t, char *reason)
+{
+	int err = namespaces_join(t->proc_fd, reason, LADDER_REASON_LEN);
+
+	if (err)
+		return err;
+	err = open_object(t, true, reason);
+	return err ? open_object(t, false, reason) : 0;
 }
 
 void targets_kernel_close(struct targets *t)
