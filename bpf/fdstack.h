@@ -72,6 +72,12 @@ struct fdstack_row {
 	__u8 outermost;	  /* nobody called */
 };
 
+/* As an argument of the program that takes it. */
+union fdstack_row_word {
+	struct fdstack_row row;
+	__u64 word;
+};
+
 #define FDSTACK_DEPTH_MAX 64
 
 /* A stack is known by its address space and the hash of its program counters. */

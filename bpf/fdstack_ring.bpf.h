@@ -14,18 +14,17 @@ struct {
 	__uint(max_entries, 1 << 23);
 } fdstack_events SEC(".maps");
 
-/* Rows and known stacks are added by user space only. */
+/* Rows and known stacks are added by user space only. What nobody looks at makes room: a process
+ * that has gone leaves its own behind. */
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 65536);
 	__type(key, struct fdstack_row_key);
 	__type(value, struct fdstack_row);
 } fdstack_rows SEC(".maps");
 
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 32768);
 	__type(key, struct fdstack_stack_key);
 	__type(value, u32);

@@ -33,6 +33,25 @@ static __always_inline u32 known_site(u64 space, struct pt_regs *regs)
 	return site ? *site : FDSTACK_SITE_NONE;
 }
 
+/* Lessons: attached to nothing, run by user space with three words. */
+SEC("?raw_tp")
+int fdstack_teach_row(u64 *args)
+{
+	struct fdstack_row_key key = { .space = args[0], .pc = args[1] };
+	union fdstack_row_word row = { .word = args[2] };
+
+	return bpf_map_update_elem(&fdstack_rows, &key, &row.row, BPF_ANY);
+}
+
+SEC("?raw_tp")
+int fdstack_teach_stack(u64 *args)
+{
+	struct fdstack_stack_key key = { .space = args[0], .hash = args[1] };
+	u32 site = args[2];
+
+	return bpf_map_update_elem(&fdstack_known, &key, &site, BPF_ANY);
+}
+
 static __always_inline void copy_regs(u64 *to, struct pt_regs *regs)
 {
 	to[0] = BPF_CORE_READ(regs, ax);

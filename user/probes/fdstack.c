@@ -80,8 +80,8 @@ static int start_bpf(struct fdstack *f, const char *const *programs, char *reaso
 static int open_engine(struct fdstack *f, char *reason)
 {
 	struct fdstack_sites_opts opts = { .proc_fd = f->env->proc_fd,
-					   .rows_fd = bpf_map__fd(f->skel->maps.fdstack_rows),
-					   .known_fd = bpf_map__fd(f->skel->maps.fdstack_known),
+					   .teach_row = f->skel->progs.fdstack_teach_row,
+					   .teach_stack = f->skel->progs.fdstack_teach_stack,
 					   .debuginfod = f->env->debuginfod };
 	int err = fdstack_ring_open(f);
 
@@ -109,7 +109,8 @@ static int open_bpf(struct fdstack *f, const char *const *programs, char *reason
 	return err;
 }
 
-#define LIFE "fdstack_fork", "fdstack_exec", "fdstack_exit", "fdstack_look"
+#define LIFE "fdstack_fork", "fdstack_exec", "fdstack_exit", "fdstack_look", "fdstack_teach_row", \
+	     "fdstack_teach_stack"
 
 static int try_multi(struct fdstack *f, const char *closing, char *reason)
 {

@@ -12,6 +12,7 @@
 #include "leaks/leaks.h"
 #include "probes/probe.h"
 
+struct bpf_program;
 struct fdstack_bpf;
 struct fdstack_sites;
 struct ring_buffer;
@@ -46,8 +47,8 @@ int fdstack_look(struct fdstack *f);
 /* fdstack_sites.c: copies of stacks into sites, rows for the kernel side, names. */
 struct fdstack_sites_opts {
 	int proc_fd;
-	int rows_fd;  /* maps fdstack_rows, fdstack_known */
-	int known_fd;
+	const struct bpf_program *teach_row; /* of the loaded object */
+	const struct bpf_program *teach_stack;
 	bool debuginfod;
 };
 

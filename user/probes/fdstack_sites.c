@@ -5,8 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <bpf/bpf.h>
-
+#include "base/bpfread.h"
 #include "base/hash.h"
 #include "bpf/targets.h"
 #include "probes/fdstack_internal.h"
@@ -44,8 +43,8 @@ struct unnamed {
 struct fdstack_sites {
 	struct stacks *engine;
 	struct leaks *leaks;
-	int rows_fd;
-	int known_fd;
+	const struct bpf_program *teach_row;
+	const struct bpf_program *teach_stack;
 	struct known_site *known;
 	struct space *spaces;
 	struct unnamed *unnamed;
@@ -81,8 +80,8 @@ int fdstack_sites_new(const struct fdstack_sites_opts *opts, struct leaks *leaks
 		return err;
 	}
 	s->leaks = leaks;
-	s->rows_fd = opts->rows_fd;
-	s->known_fd = opts->known_fd;
+	s->teach_row = opts->teach_row;
+	s->teach_stack = opts->teach_stack;
 	explain(leaks, LEAKS_SITE_UNSEEN, "opener_not_seen");
 	explain(leaks, LEAKS_SITE_LOST, "stack_not_taken");
 	*ret = s;
@@ -169,40 +168,24 @@ static int unwind(struct fdstack_sites *s, struct space *space, uint64_t process
 
 /* ---- teaching ---- */
 
-/* Never happens in a run of ordinary length; then everything is learned anew. */
-static void forget_all(int map_fd, void *key)
-{
-	while (!bpf_map_get_next_key(map_fd, NULL, key))
-		if (bpf_map_delete_elem(map_fd, key))
-			return;
-}
-
 static int teach_row(struct fdstack_sites *s, uint64_t space, uint64_t pc,
 		     const struct stack_row *row)
 {
-	struct fdstack_row_key key = { .space = space, .pc = pc };
-	struct fdstack_row value = { .cfa_offset = row->cfa_offset,
-				     .fp_offset = row->fp_offset,
-				     .cfa_from_fp = row->cfa_from_fp,
-				     .outermost = row->outermost };
-	int err = bpf_map_update_elem(s->rows_fd, &key, &value, BPF_ANY);
-	struct fdstack_row_key any;
+	union fdstack_row_word value = { .row = { .cfa_offset = row->cfa_offset,
+						  .fp_offset = row->fp_offset,
+						  .cfa_from_fp = row->cfa_from_fp,
+						  .outermost = row->outermost } };
+	uint64_t args[] = { space, pc, value.word };
 
-	if (err != -E2BIG)
-		return err;
-	forget_all(s->rows_fd, &any);
-	return bpf_map_update_elem(s->rows_fd, &key, &value, BPF_ANY);
+	return bpf_run_program(s->teach_row, args, sizeof(args));
 }
 
-static int teach_known(struct fdstack_sites *s, uint64_t space, uint64_t hash, uint32_t site)
+static void teach_known(struct fdstack_sites *s, uint64_t space, uint64_t hash, uint32_t site)
 {
-	struct fdstack_stack_key key = { .space = space, .hash = hash }, any;
-	int err = bpf_map_update_elem(s->known_fd, &key, &site, BPF_ANY);
+	uint64_t args[] = { space, hash, site };
 
-	if (err != -E2BIG)
-		return err;
-	forget_all(s->known_fd, &any);
-	return bpf_map_update_elem(s->known_fd, &key, &site, BPF_ANY);
+	/* What could not be taught is copied and unwound again. */
+	bpf_run_program(s->teach_stack, args, sizeof(args));
 }
 
 /* Only a stack that can be walked to its end, or as deep as is looked, is known again. */
