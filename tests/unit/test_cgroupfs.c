@@ -148,6 +148,28 @@ static void a_subtree_is_walked_to_its_leaves(void **state)
 	folder_fini(&f);
 }
 
+/* Read in pieces, some of which end within a number. */
+static void a_long_list_is_read_whole(void **state)
+{
+	struct cgroup cg = {};
+	struct sum sum = {};
+	struct folder f;
+	char *text = calloc(1, 20000);
+	size_t len = 0;
+
+	(void)state;
+	folder_init(&f);
+	cg.fd = f.fd;
+	for (int pid = 1; pid <= 3000; pid++)
+		len += (size_t)sprintf(text + len, "%d\n", pid);
+	folder_puts(&f, "cgroup.procs", text);
+	free(text);
+	assert_int_equal(cgroup_for_each_pid(&cg, add, &sum), 0);
+	assert_int_equal(sum.count, 3000);
+	assert_int_equal(sum.pids, 3000 * 3001 / 2);
+	folder_fini(&f);
+}
+
 /* Longer than any kernel path below a mount; it must end with an error, not with the stack. */
 static void a_bottomless_tree_is_given_up(void **state)
 {
@@ -288,6 +310,7 @@ int main(void)
 		cmocka_unit_test(mountinfo_tells_the_mode),
 		cmocka_unit_test(a_long_mountinfo_is_read_whole),
 		cmocka_unit_test(a_subtree_is_walked_to_its_leaves),
+		cmocka_unit_test(a_long_list_is_read_whole),
 		cmocka_unit_test(a_bottomless_tree_is_given_up),
 		cmocka_unit_test(what_is_no_cgroup_is_refused),
 		cmocka_unit_test(the_root_of_the_mount_opens),

@@ -54,6 +54,8 @@ void bpf_reader_close(struct bpf_reader *r)
 {
 	bpf_link__destroy(r->link);
 	free(r->records);
+	free(r->batch.keys);
+	free(r->batch.values);
 	memset(r, 0, sizeof(*r));
 }
 
@@ -106,64 +108,57 @@ static int read_iterator(struct bpf_reader *r)
 
 /* ---- by batches ---- */
 
-struct batch {
-	char *keys;
-	char *values;
-	__u32 cap;
-	char cursor[64]; /* a bucket number for hash maps; room for any key */
-	bool first;
-};
-
-static int batch_resize(struct batch *b, const struct bpf_reader *r, __u32 cap)
+static int batch_resize(struct bpf_batch *b, const struct bpf_reader *r, uint32_t cap)
 {
 	free(b->keys);
 	free(b->values);
 	b->keys = malloc(cap * r->key_size);
 	b->values = malloc(cap * r->value_size);
-	b->cap = cap;
-	return b->keys && b->values ? 0 : -ENOMEM;
+	b->cap = b->keys && b->values ? cap : 0;
+	return b->cap ? 0 : -ENOMEM;
 }
 
-static int batch_append(struct bpf_reader *r, const struct batch *b, __u32 count)
+static int batch_append(struct bpf_reader *r, uint32_t count)
 {
 	int err = make_room(r, count * (r->key_size + r->value_size));
-	__u32 i;
+	uint32_t i;
 
 	for (i = 0; i < count && !err; i++) {
-		memcpy(r->records + r->len, b->keys + i * r->key_size, r->key_size);
+		memcpy(r->records + r->len, r->batch.keys + i * r->key_size, r->key_size);
 		r->len += r->key_size;
-		memcpy(r->records + r->len, b->values + i * r->value_size, r->value_size);
+		memcpy(r->records + r->len, r->batch.values + i * r->value_size, r->value_size);
 		r->len += r->value_size;
 	}
 	return err;
 }
 
-/* 0: more follows, -ENOENT: that was the end. */
-static int batch_next(struct bpf_reader *r, struct batch *b)
+/* cursor: a bucket number for hash maps; room for any key. 0: more follows, -ENOENT: that was the
+ * end. */
+static int batch_next(struct bpf_reader *r, char cursor[64], bool *first)
 {
+	struct bpf_batch *b = &r->batch;
 	__u32 count = b->cap;
 	int append_err, err;
 
-	err = bpf_map_lookup_batch(bpf_map__fd(r->map), b->first ? NULL : b->cursor, b->cursor,
-				   b->keys, b->values, &count, NULL);
+	err = bpf_map_lookup_batch(bpf_map__fd(r->map), *first ? NULL : cursor, cursor, b->keys,
+				   b->values, &count, NULL);
 	if (err == -ENOSPC)
 		return batch_resize(b, r, b->cap * 2);
 	if (err && err != -ENOENT)
 		return err;
-	b->first = false;
-	append_err = batch_append(r, b, count);
+	*first = false;
+	append_err = batch_append(r, count);
 	return append_err ? append_err : err;
 }
 
 static int read_batches(struct bpf_reader *r)
 {
-	struct batch b = { .first = true };
-	int err = batch_resize(&b, r, BATCH_START);
+	char cursor[64];
+	bool first = true;
+	int err = r->batch.cap ? 0 : batch_resize(&r->batch, r, BATCH_START);
 
 	while (!err)
-		err = batch_next(r, &b);
-	free(b.keys);
-	free(b.values);
+		err = batch_next(r, cursor, &first);
 	return err == -ENOENT ? 0 : err;
 }
 

@@ -19,6 +19,13 @@ struct bpf_map;
 struct bpf_program;
 struct bpf_shared;
 
+/* Room for one answer of the map commands. */
+struct bpf_batch {
+	char *keys; /* owned */
+	char *values;
+	uint32_t cap; /* elements */
+};
+
 /* One map's reader: programs of bpf/read.bpf.h in the map's own object. */
 struct bpf_reader {
 	const struct bpf_map *map;
@@ -30,6 +37,7 @@ struct bpf_reader {
 	size_t count;			  /* elements of the last read */
 	size_t key_size;
 	size_t value_size;
+	struct bpf_batch batch; /* kept between reads */
 };
 
 /* Before the object is loaded: has the two programs loaded too, and not attached by libbpf; the

@@ -2,7 +2,6 @@
 /* cgroup v2: where it is mounted, one cgroup by its path, and the processes below it. */
 #include "base/cgroupfs.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -16,6 +15,7 @@
 
 #include "base/buf.h"
 #include "base/cursor.h"
+#include "base/listing.h"
 
 #define READ_BYTES 4096
 /* The kernel sets no limit by itself (cgroup.max.depth); a path below PATH_MAX is the practical
@@ -227,7 +227,7 @@ void cgroup_close(struct cgroup *cg)
 struct walk {
 	int (*fn)(void *ctx, pid_t pid);
 	void *ctx;
-	struct buf text; /* of one cgroup.procs */
+	char text[READ_BYTES]; /* of one cgroup.procs; here, not on the stack of each level */
 };
 
 /* A child may be removed at any time, and one that is threaded has its processes listed above it.
@@ -238,16 +238,11 @@ static bool is_passing(int err)
 }
 
 /* A PID of 0 is a process outside our PID namespace. */
-static int visit_pids(int dir_fd, struct walk *walk, int depth)
+static int visit_lines(struct walk *walk, size_t len)
 {
-	struct cursor c, line;
-	int err;
+	struct cursor c = cursor_of(walk->text, len), line;
+	int err = 0;
 
-	buf_reset(&walk->text);
-	err = read_all(dir_fd, "cgroup.procs", &walk->text);
-	if (err)
-		return depth && is_passing(err) ? 0 : err;
-	c = cursor_of(walk->text.data, walk->text.len);
 	while (!err && cursor_until(&c, '\n', &line)) {
 		uint64_t pid = 0;
 
@@ -257,6 +252,45 @@ static int visit_pids(int dir_fd, struct walk *walk, int depth)
 			err = walk->fn(walk->ctx, (pid_t)pid);
 	}
 	return err;
+}
+
+static size_t whole_lines(const char *text, size_t len)
+{
+	const char *last = memrchr(text, '\n', len);
+
+	return last ? (size_t)(last + 1 - text) : 0;
+}
+
+/* What fn or a line says; *read_err is what the kernel says of the file. */
+static int visit_file(int fd, struct walk *walk, int *read_err)
+{
+	size_t len = 0, whole;
+	ssize_t n = 0;
+	int err = 0;
+
+	while (!err && (n = read(fd, walk->text + len, sizeof(walk->text) - len)) > 0) {
+		len += (size_t)n;
+		whole = whole_lines(walk->text, len);
+		err = visit_lines(walk, whole);
+		len -= whole;
+		memmove(walk->text, walk->text + whole, len);
+	}
+	*read_err = n < 0 ? -errno : 0;
+	return err || n < 0 ? err : visit_lines(walk, len);
+}
+
+static int visit_pids(int dir_fd, struct walk *walk, int depth)
+{
+	int fd = openat(dir_fd, "cgroup.procs", O_RDONLY | O_CLOEXEC);
+	int read_err = fd < 0 ? -errno : 0, err = 0;
+
+	if (fd >= 0) {
+		err = visit_file(fd, walk, &read_err);
+		close(fd);
+	}
+	if (depth && is_passing(read_err))
+		read_err = 0;
+	return err ? err : read_err;
 }
 
 static int visit_tree(int dir_fd, struct walk *walk, int depth);
@@ -277,8 +311,8 @@ static int visit_child(int parent_fd, const char *name, struct walk *walk, int d
 static int visit_tree(int dir_fd, struct walk *walk, int depth)
 {
 	int err = depth > DEPTH_MAX ? -ELOOP : visit_pids(dir_fd, walk, depth);
-	struct dirent *entry;
-	DIR *dir;
+	const struct dirent64 *entry;
+	struct listing names;
 	int fd;
 
 	if (err)
@@ -286,24 +320,18 @@ static int visit_tree(int dir_fd, struct walk *walk, int depth)
 	fd = open_dir(dir_fd, ".");
 	if (fd < 0)
 		return fd == -ENOENT ? 0 : fd;
-	dir = fdopendir(fd);
-	if (!dir) {
-		close(fd);
-		return -ENOMEM;
-	}
-	while (!err && (entry = readdir(dir)))
+	listing_begin(&names, fd);
+	while (!err && listing_next(&names, &entry) > 0)
 		if (entry->d_name[0] != '.' &&
 		    (entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN))
 			err = visit_child(fd, entry->d_name, walk, depth + 1);
-	closedir(dir);
+	close(fd);
 	return err;
 }
 
 int cgroup_for_each_pid(const struct cgroup *cg, int (*fn)(void *ctx, pid_t pid), void *ctx)
 {
 	struct walk walk = { .fn = fn, .ctx = ctx };
-	int err = visit_tree(cg->fd, &walk, 0);
 
-	buf_fini(&walk.text);
-	return err;
+	return visit_tree(cg->fd, &walk, 0);
 }

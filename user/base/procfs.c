@@ -3,7 +3,6 @@
  */
 #include "base/procfs.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/cursor.h"
+#include "base/listing.h"
 
 /* Holds every file read here but a status with thousands of groups; see read_tail(). */
 #define FILE_BYTES 4096
@@ -95,30 +95,21 @@ typedef int (*number_fn)(void *ctx, int dir_fd, const char *name, uint32_t numbe
 static int for_each_number(int dir_fd, const char *dir_name, number_fn fn, void *ctx)
 {
 	int fd = open_at(dir_fd, dir_name, O_DIRECTORY);
-	struct dirent *entry;
-	int err = 0;
-	DIR *dir;
+	const struct dirent64 *entry;
+	struct listing names;
+	uint32_t number;
+	int err = 0, more;
 
 	if (fd < 0)
 		return fd;
-	dir = fdopendir(fd);
-	if (!dir) {
-		close(fd);
-		return -ENOMEM;
-	}
-	while (!err) {
-		uint32_t number;
-
-		errno = 0;
-		entry = readdir(dir);
-		if (!entry) {
-			err = -errno;
-			break;
-		}
-		if (to_number(entry->d_name, &number))
+	listing_begin(&names, fd);
+	while (!err && (more = listing_next(&names, &entry)) != 0) {
+		if (more < 0)
+			err = more;
+		else if (to_number(entry->d_name, &number))
 			err = fn(ctx, fd, entry->d_name, number);
 	}
-	closedir(dir);
+	close(fd);
 	return err;
 }
 
