@@ -98,9 +98,11 @@ struct ktally_monitor_opts {
 				   run two readings of a clock; implied by a limit */
 	int leaks;              /* enum ktally_leaks_mode: which code opened what; needs BPF */
 	int debuginfod;         /* non-zero: names for it from $DEBUGINFOD_URLS too; may be slow */
+	uint64_t leaks_every_ns; /* KTALLY_LEAKS_REPORT: so often while it runs, too; 0: only at the
+				    end */
 	size_t :0;
 };
-#define ktally_monitor_opts__last_field debuginfod
+#define ktally_monitor_opts__last_field leaks_every_ns
 /* opts may be NULL. -EINVAL for an interval below 100 ms, -E2BIG for a newer option struct. */
 KTALLY_API int ktally_monitor__open(const struct ktally_monitor_opts *opts,
 				    struct ktally_monitor **ret);

@@ -15,7 +15,7 @@ enum ktally_leaks_mode {
 	KTALLY_LEAKS_OFF,      /* costs nothing */
 	KTALLY_LEAKS_EVIDENCE, /* for __leaks, and in the records of alerts on descriptors */
 	KTALLY_LEAKS_REPORT,   /* the same; outputs get a header, a record for each call site at the
-				  end, a trailer, and nothing else */
+				  end and every leaks_every_ns, a trailer, and nothing else */
 };
 
 struct ktally_leaks;

@@ -244,6 +244,29 @@ has_child() {
 		"$(expected | awk '{ print $2, $1 }' | sort)"
 }
 
+@test "leaks: every so often, not only at the end" {
+	leaks --every 300ms -- "$LEAKY/leaky"
+	# A report is what has the same time; counts only grow from one to the next.
+	assert_equal "$(q '[records("leak")] | group_by(.timestamp) | length >= 3')" true
+	assert_equal "$(q '[records("leak") | select(any(.frames[]; .function == "leak_eventfd")).open]
+		| . == sort and .[0] < 41 and .[-1] == 41')" true
+	q '[records("leak")] | group_by(.timestamp) | last | .[]' >last.jsonl
+	mv last.jsonl out.jsonl
+	assert_equal "$(leaking)" "$(expected)"
+}
+
+@test "leaks: every so often, as tables" {
+	require_root
+	"$KTALLY" leaks -i 100ms --every 300ms --format table -o table -- "$LEAKY/leaky" 2>err \
+		>work.json 3>&-
+	assert_equal "$(($(grep -cE '^[0-9:]{8} what is open, by who opened it$' table) >= 3))" 1
+	assert_equal "$(awk '/what is open/ { text = "" } { text = text "\n" $0 } END { print text }' table |
+		sed -nE 's/^leak +([0-9]+) open .*  (leak_[a-z0-9]+) at .*(leaky.c:[0-9]+)$/\1 \2 \3/p' | sort)" \
+		"$(expected)"
+	assert_error 2 'one moment' "$KTALLY" leaks --every 1s --format folded -p $$
+	assert_error 2 'ktally leaks' "$KTALLY" run --every 1s -p $$
+}
+
 @test "leaks: the table names each" {
 	require_root
 	"$KTALLY" leaks -i 100ms --format table -o table -- "$LEAKY/leaky" 2>err >work.json 3>&-

@@ -64,6 +64,8 @@ static const struct option_row rows[] = {
 	  "with each threshold from A to B in place of its number" },
 	{ 0, "leaks", VALUE_FLAG, AT(leaks), NULL,
 	  "alerts on descriptors tell which code opened what is open" },
+	{ 0, "every", VALUE_DURATION, AT(every_ns), "DUR",
+	  "leaks: tell the call sites so often, not only at the end" },
 	{ 0, "debuginfod", VALUE_FLAG, AT(debuginfod), NULL,
 	  "names for them also from the servers of $DEBUGINFOD_URLS (slow)" },
 	{ 'o', "output", VALUE_TEXT, AT(output), "FILE", "write there instead of standard output" },
@@ -267,6 +269,10 @@ static int check(const struct run_options *o, enum options_of command)
 		wrong = "--interval: the least is 100ms";
 	else if (!o->pids.cnt && !o->cgroups.cnt && !o->comms.cnt && !o->all && !o->command)
 		wrong = "nothing to watch: name a target with -p, -c, -C, -a or -- COMMAND";
+	else if (o->every_ns && command != OPTIONS_OF_LEAKS)
+		wrong = "--every is for ktally leaks";
+	else if (o->every_ns && o->format && !strcmp(o->format, "folded"))
+		wrong = "--every: folded stacks are of one moment, take jsonl or table";
 	else if (o->rotate_bytes && !o->output)
 		wrong = "--rotate needs a file: name it with -o";
 	if (!wrong)

@@ -47,6 +47,7 @@ struct run_options {
 	bool no_bpf;
 	bool require_bpf;
 	bool leaks;
+	uint64_t every_ns; /* leaks: 0: only at the end */
 	bool debuginfod;
 	bool no_default_rules;
 	bool no_rules_dir;

@@ -191,6 +191,7 @@ static int open_monitor(struct run *r)
 		opts.leaks = KTALLY_LEAKS_EVIDENCE;
 	if (r->command == OPTIONS_OF_LEAKS)
 		opts.leaks = KTALLY_LEAKS_REPORT;
+	opts.leaks_every_ns = o->every_ns;
 	opts.debuginfod = o->debuginfod;
 	opts.bpf = o->no_bpf        ? KTALLY_BPF_OFF
 		   : o->require_bpf ? KTALLY_BPF_REQUIRE

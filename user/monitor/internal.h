@@ -81,6 +81,7 @@ struct ktally_monitor {
 	enum ladder_bpf bpf;
 	bool processes;
 	enum ktally_leaks_mode leaks;
+	uint64_t leaks_every_ns; /* 0: at the end only */
 	ktally_log_fn log;
 	void *log_ctx;
 	char *forced[SAMPLER_INSTRUMENTS_MAX + 1]; /* owned rung names */
@@ -118,6 +119,7 @@ struct ktally_monitor {
 	uint64_t begin_ns;
 	uint64_t begin_cpu_ns;
 	uint64_t last_tick_ns;
+	uint64_t leaks_due_ns; /* the next report */
 	double tick_time; /* CLOCK_REALTIME of the tick under way */
 	double tick_interval;
 	uint64_t kernel_lost; /* by instruments and targets, at the last tick */
@@ -188,6 +190,8 @@ void monitor_files_reopen(struct ktally_monitor *m);
 /* leaks.c: who opened what, where that was asked for; else nothing */
 int monitor_leaks_start(struct ktally_monitor *m);
 void monitor_leaks_report(struct ktally_monitor *m);
+/* After a tick that is not the last: the report, if one is due. */
+void monitor_leaks_tick(struct ktally_monitor *m);
 /* The sites behind an alert on descriptors; report is to be freed when the record is out. */
 #define MONITOR_EVIDENCE_MAX 3
 struct monitor_evidence {

@@ -60,6 +60,22 @@ void monitor_leaks_report(struct ktally_monitor *m)
 	leaks_report_fini(&report);
 }
 
+void monitor_leaks_tick(struct ktally_monitor *m)
+{
+	uint64_t now_ns = m->last_tick_ns;
+
+	if (!m->leaks_every_ns)
+		return;
+	if (!m->leaks_due_ns)
+		m->leaks_due_ns = m->begin_ns + m->leaks_every_ns;
+	if (now_ns < m->leaks_due_ns || (m->duration_ns && now_ns >= m->begin_ns + m->duration_ns))
+		return; /* not yet, or the last one comes at once */
+	while (m->leaks_due_ns <= now_ns)
+		m->leaks_due_ns += m->leaks_every_ns;
+	monitor_leaks_report(m);
+	monitor_flush(m);
+}
+
 /* Has one of the processes with most of the site's descriptors to do with this alert? */
 static bool concerns(struct ktally_monitor *m, const struct alert_record *a,
 		     const struct leak_record *r)

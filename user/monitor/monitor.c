@@ -102,6 +102,7 @@ static int open_stages(struct ktally_monitor *m, const struct ktally_monitor_opt
 	m->targets.shared.simulate_loss = OPTS_GET(opts, simulate_loss, 0);
 	m->sampler.env.debuginfod = OPTS_GET(opts, debuginfod, 0);
 	m->leaks = OPTS_GET(opts, leaks, KTALLY_LEAKS_OFF);
+	m->leaks_every_ns = OPTS_GET(opts, leaks_every_ns, 0);
 	if (!err && m->leaks)
 		err = sampler_add(&m->sampler, "fdstack");
 	if (!err)

@@ -94,6 +94,8 @@ static void on_tick(void *ctx, int fd, uint32_t events)
 		end(m, KTALLY_END_TARGETS);
 	else if (m->count_limit && m->ticks >= m->count_limit)
 		end(m, KTALLY_END_COUNT);
+	else
+		monitor_leaks_tick(m);
 }
 
 static void on_duration(void *ctx, int fd, uint32_t events)

@@ -31,7 +31,8 @@ struct sink {
 	uint64_t seq;	/* of the next record; goes back by one when a record is dropped whole */
 	bool color;
 	uint32_t rows;	/* table: since its header line */
-	uint32_t sites;	/* table: call sites told in full */
+	uint32_t sites;	/* table: call sites told in full, in this report */
+	double report_time; /* table: of the call sites told last */
 };
 
 /* NULL when there is no such format. */

@@ -6,6 +6,7 @@
 
 #include "sinks/formats.h"
 #include "sinks/term.h"
+#include "sinks/timestamp.h"
 
 enum { WIDTH = 100, INDENT = 8, FRAMES_SHOWN = 12, SITES_IN_FULL = 10 };
 
@@ -194,12 +195,28 @@ static bool in_full(const struct sink *s, const struct leak_record *r)
 	return s->sites < SITES_IN_FULL && r->open && r->verdict != TREND_STEADY;
 }
 
+/* All sites of a report have its time. */
+static void begin_report(struct sink *s, struct buf *out, double timestamp)
+{
+	struct timestamp t;
+
+	if (s->report_time > 0)
+		buf_putc(out, '\n');
+	timestamp_split(timestamp, &t);
+	timestamp_render_clock(&t, out);
+	buf_puts(out, " what is open, by who opened it\n");
+	s->report_time = timestamp;
+	s->sites = 0;
+}
+
 void table_leak(struct sink *s, struct buf *out, const struct leak_record *r)
 {
 	struct buf line = {};
 	size_t i;
 
 	s->seq++;
+	if (r->timestamp != s->report_time)
+		begin_report(s, out, r->timestamp);
 	put_title(&line, r);
 	put_wrapped(out, &line, 0, INDENT);
 	if (!in_full(s, r))
