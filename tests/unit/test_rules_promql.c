@@ -149,7 +149,7 @@ static struct value evaluate(const struct data *d)
 {
 	struct custom_metric custom[SERIES_MAX];
 	struct catalog catalog = {};
-	struct ident *all = NULL;
+	struct idents all = {};
 	struct expr_error wrong;
 	struct snapshot s;
 	struct eval e = { .s = &s };

@@ -44,12 +44,25 @@ static struct ident_key key_of(const struct snapshot *s)
 	};
 }
 
-struct ident *ident_find(struct ident *all, const struct snapshot *s)
+static bool is_of(const struct ident *id, const struct ident_key *key)
+{
+	return id && !memcmp(&id->key, key, sizeof(*key));
+}
+
+/* Snapshots come in the order in which their processes came, and rules ask twice about each: a
+ * search through the table, whose entries are all cache misses, is the exception. */
+struct ident *ident_find(struct idents *all, const struct snapshot *s)
 {
 	struct ident_key key = key_of(s);
-	struct ident *id = NULL;
+	struct ident *last = all->last;
+	struct ident *id = last ? last->hh.next : all->head;
 
-	HASH_FIND(hh, all, &key, sizeof(key), id);
+	if (is_of(last, &key))
+		return last;
+	if (!is_of(id, &key))
+		HASH_FIND(hh, all->head, &key, sizeof(key), id);
+	if (id)
+		all->last = id;
 	return id;
 }
 
@@ -68,25 +81,23 @@ static void ident_free(struct ident *id)
 	free(id);
 }
 
-void ident_remove(struct ident **all, struct ident *id)
+void ident_remove(struct idents *all, struct ident *id)
 {
-	struct ident *head = *all;
-
-	HASH_DEL(head, id);
-	*all = head;
+	if (all->last == id)
+		all->last = id->hh.prev;
+	HASH_DEL(all->head, id);
 	ident_free(id);
 }
 
-void ident_remove_all(struct ident **all)
+void ident_remove_all(struct idents *all)
 {
-	while (*all)
-		ident_remove(all, *all);
+	while (all->head)
+		ident_remove(all, all->head);
 }
 
-static struct ident *ident_new(struct ident **all, const struct snapshot *s)
+static struct ident *ident_new(struct idents *all, const struct snapshot *s)
 {
 	struct ident *id = calloc(1, sizeof(*id));
-	struct ident *head = *all;
 
 	if (!id)
 		return NULL;
@@ -94,9 +105,8 @@ static struct ident *ident_new(struct ident **all, const struct snapshot *s)
 	id->scope = s->scope;
 	if (s->interval_seconds > 0 && s->interval_seconds < 1e6)
 		id->interval_ns = (uint64_t)(s->interval_seconds * 1e9);
-	HASH_ADD(hh, head, key, sizeof(id->key), id);
-	*all = head;
-	if (ident_find(head, s) == id)
+	HASH_ADD(hh, all->head, key, sizeof(id->key), id);
+	if (ident_find(all, s) == id)
 		return id;
 	ident_free(id);
 	return NULL;
@@ -139,10 +149,10 @@ static int match(struct ident *id, const struct snapshot *s, const struct catalo
 	return 0;
 }
 
-int ident_get(struct ident **all, const struct snapshot *s, const struct catalog *c,
+int ident_get(struct idents *all, const struct snapshot *s, const struct catalog *c,
 	      size_t rule_cnt, struct ident **ret)
 {
-	struct ident *id = ident_find(*all, s);
+	struct ident *id = ident_find(all, s);
 	int err = 0;
 
 	if (!id)
@@ -169,6 +179,10 @@ int ident_observe(struct ident *id, const struct snapshot *s, const struct catal
 {
 	int err = memcmp(id->comm, s->comm, sizeof(id->comm)) ? match(id, s, c) : 0;
 
+	__builtin_prefetch(id->hh.next);
+	for (size_t i = 0; i < id->window_cnt; i++)
+		if (id->windows[i].points)
+			window_prefetch(&id->windows[i]);
 	for (size_t i = 0; !err && i < id->window_cnt; i++) {
 		const struct window_spec *spec = &c->windows[i];
 

@@ -22,15 +22,20 @@ struct alert_slot {
 
 struct ident;
 
-/* All identities, by (target, member, pid, start_ticks). NULL: none. */
-struct ident *ident_find(struct ident *all, const struct snapshot *s);
+/* All identities, by (target, member, pid, start_ticks); zero: none. */
+struct idents {
+	struct ident *head; /* in the order in which they came */
+	struct ident *last; /* found or made last; NULL: gone */
+};
+
+struct ident *ident_find(struct idents *all, const struct snapshot *s); /* NULL: not there */
 /* Found or made, with room for rule_cnt alerts and the catalog's windows: allocates only when
  * something is new. */
-int ident_get(struct ident **all, const struct snapshot *s, const struct catalog *c,
+int ident_get(struct idents *all, const struct snapshot *s, const struct catalog *c,
 	      size_t rule_cnt, struct ident **ret);
 struct ident *ident_next(struct ident *id); /* NULL after the last */
-void ident_remove(struct ident **all, struct ident *id);
-void ident_remove_all(struct ident **all);
+void ident_remove(struct idents *all, struct ident *id);
+void ident_remove_all(struct idents *all);
 
 /* Feeds the snapshot into the windows. */
 int ident_observe(struct ident *id, const struct snapshot *s, const struct catalog *c);

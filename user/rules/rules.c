@@ -23,7 +23,7 @@ struct rules {
 	struct rule **v;
 	size_t cnt;
 	struct catalog catalog;
-	struct ident *idents;
+	struct idents idents;
 	struct alert_scratch scratch;
 	const char **firing; /* room for the names of all */
 	struct awaited *awaited; /* owned */
@@ -279,7 +279,7 @@ int rules_eval(struct rules *r, const struct snapshot *s, rules_emit_fn emit, vo
 
 size_t rules_firing(struct rules *r, const struct snapshot *s, const char *const **ret)
 {
-	struct ident *id = ident_find(r->idents, s);
+	struct ident *id = ident_find(&r->idents, s);
 	size_t cnt = 0;
 
 	for (size_t i = 0; id && i < ident_alert_cnt(id); i++)
@@ -311,7 +311,7 @@ static void resolve(struct rules *r, struct ident *id, size_t i, const struct sn
 
 void rules_forget(struct rules *r, const struct snapshot *s, rules_emit_fn emit, void *ctx)
 {
-	struct ident *id = ident_find(r->idents, s);
+	struct ident *id = ident_find(&r->idents, s);
 
 	if (!id)
 		return;
@@ -333,7 +333,7 @@ static size_t find_same(const struct rules *r, const struct rule *rule)
 
 static int copy_idents(const struct rules *r, struct rules *next)
 {
-	for (struct ident *id = r->idents; id; id = ident_next(id)) {
+	for (struct ident *id = r->idents.head; id; id = ident_next(id)) {
 		struct ident *copy;
 		struct snapshot s;
 		int err;
@@ -349,7 +349,7 @@ static int copy_idents(const struct rules *r, struct rules *next)
 static void move_ident(struct rules *r, struct ident *from, struct rules *next,
 		       const struct snapshot *s, rules_emit_fn emit, void *ctx)
 {
-	struct ident *to = ident_find(next->idents, s);
+	struct ident *to = ident_find(&next->idents, s);
 
 	for (size_t i = 0; i < ident_alert_cnt(from); i++) {
 		size_t same = find_same(next, r->v[i]);
@@ -377,7 +377,7 @@ int rules_replace(struct rules *r, struct rules *next, double timestamp, rules_e
 		ident_remove_all(&next->idents);
 		return err;
 	}
-	for (struct ident *id = r->idents; id; id = ident_next(id)) {
+	for (struct ident *id = r->idents.head; id; id = ident_next(id)) {
 		struct snapshot s;
 
 		ident_describe(id, &s);

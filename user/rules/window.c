@@ -197,6 +197,13 @@ static void push_extreme(struct window *w, uint64_t now_us, double v)
 		append(w, now_us, v);
 }
 
+void window_prefetch(const struct window *w)
+{
+	__builtin_prefetch(at(w, 0));
+	if (w->cnt)
+		__builtin_prefetch(at(w, w->cnt - 1), 1);
+}
+
 void window_push(struct window *w, uint64_t now_ns, double v)
 {
 	uint64_t now_us = now_ns / NS_PER_US;

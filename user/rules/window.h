@@ -49,6 +49,9 @@ struct window {
 int window_init(struct window *w, uint64_t range_ns, uint64_t interval_ns, enum window_keep keep,
 		uint32_t phase);
 void window_fini(struct window *w);
+/* A push will come: the points that it looks at may be far away in memory, and those of many
+ * windows come together as fast as those of one. */
+void window_prefetch(const struct window *w);
 /* A sample of this moment; NaN, an unknown one, only lets the old ones go. */
 void window_push(struct window *w, uint64_t now_ns, double v);
 
