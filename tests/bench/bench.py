@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Measures all parts, or those that are named, and writes docs/BENCHMARKS.md when all were.
 
-bench.py [start] [snapshots] [switches] [calls] [opens] [programs] [growth] [jsonl]
+bench.py [start] [snapshots] [switches] [calls] [opens] [programs] [growth] [jsonl] [rules]
 """
 import pathlib
 import sys
@@ -21,6 +21,7 @@ PARTS = {
     "programs": hooks.measure_programs,
     "growth": ticks.measure_growth,
     "jsonl": ticks.measure_jsonl,
+    "rules": ticks.measure_rules,
 }
 DOCUMENT = pathlib.Path(__file__).resolve().parents[2] / "docs/BENCHMARKS.md"
 

@@ -34,8 +34,10 @@ for program in pingpong syscalls crowd; do
 	compile -static "tests/bench/$program.c" -o "$out/$program"
 done
 compile tests/bench/empty.c -o "$out/empty" -lbpf -lelf -lz
-compile -iquote user -I"$O/gen" -Iinclude tests/bench/bench_jsonl.c "$O/libktally.a" \
-	-o "$out/bench_jsonl" -lbpf -ldw -liberty -lelf -lz -lcap -lyaml -ljansson -lm -pthread
+for program in bench_jsonl bench_rules; do
+	compile -iquote user -I"$O/gen" -Iinclude "tests/bench/$program.c" "$O/libktally.a" \
+		-o "$out/$program" -lbpf -ldw -liberty -lelf -lz -lcap -lyaml -ljansson -lm -pthread
+done
 "$CLANG" -g -O2 -target bpf -mcpu=v2 "-D__TARGET_ARCH_$arch" -Wall -I"$O/bpf/vmlinux" \
 	-Wno-missing-declarations -c tests/bench/empty.bpf.c -o "$out/empty.bpf.o"
 "$BPFTOOL" gen object "$out/empty.linked.o" "$out/empty.bpf.o"

@@ -8,7 +8,8 @@ import sys
 from report import Table
 from tools import KTALLY, ROUNDS, Figures, Server, Tool, have, helper
 
-SEED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "seed_monitor.py")
+HERE = os.path.dirname(os.path.abspath(__file__))
+SEED = os.path.join(HERE, "seed_monitor.py")
 PYTHON = "/usr/bin/python3"  # Debian's psutil belongs to this one
 FILES = 16
 RECORD = b'"member":false'  # once a tick: the snapshot of the target itself
@@ -171,6 +172,19 @@ def measure_jsonl(report):
                      ["", "min", "median", "max", "command"],
                      [["lines per second", *f.text(), "`bench_jsonl 100000`"]]))
     report.aim("JSON lines per second", 400000, f, least=True)
+
+
+# ---- the rules ----
+
+def measure_rules(report):
+    rules = os.path.join(HERE, "../../docs/rules/recommended.yaml")
+    text = subprocess.run([helper("bench_rules"), rules], check=True, text=True,
+                          stdout=subprocess.PIPE).stdout
+    f = Figures(float(line) / 1000 for line in text.split())
+    report.add(Table("20 rules over 10,000 processes, windows of ten minutes full",
+                     ["", "min", "median", "max", "command"],
+                     [["ms per tick", *f.text(1), "`bench_rules docs/rules/recommended.yaml`"]]))
+    report.aim("20 rules over 10,000 processes: ms per tick", 20, f)
 
 
 if __name__ == "__main__":
