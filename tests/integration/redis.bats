@@ -112,20 +112,21 @@ cpu_ticks() {
 	require_redis
 	require perf
 	# perf leaves out the last switch of each thread, of which this server has six at most, and what
-	# its child did before it became the shell.
+	# its child did before it became the shell. It must not stop: perf takes any SIGCHLD for its end.
+	mkfifo go
 	local slack=6
 	# shellcheck disable=SC2016 # for the inner shell
-	perf stat -e context-switches -o perf.out -- sh -c 'echo $$ >pid; kill -STOP $$; exec "$@"' \
+	perf stat -e context-switches -o perf.out -- sh -c 'echo $$ >pid; read -r _ <go; exec "$@"' \
 		sh "${SERVER[@]}" >/dev/null 2>&1 3>&- &
 	local counter=$! server
 	started+=("$counter")
 	wait_for "the shell" test -s pid
 	server=$(cat pid)
 	started+=("$server")
-	wait_for "the shell to stop" grep -q '^State:.T' "/proc/$server/status"
+	wait_for "the shell to wait" grep -q '^State:.S' "/proc/$server/status"
 	slack=$((slack + $(awk '/ctxt_switches/ { sum += $2 } END { print sum }' "/proc/$server/status")))
 	start_ktally -p "$server"
-	kill -CONT "$server"
+	echo >go
 	wait_for "the server" up
 	load_it 150000
 	redis-cli -s "$SOCKET" shutdown nosave
