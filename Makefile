@@ -200,7 +200,7 @@ deps:
 check:
 	$(Q)tests/deps.sh build test kernels
 	$(Q)$(MAKE) --no-print-directory all static tests
-	$(Q)O=$(O) tests/run unit style integration kernels fuzz
+	$(Q)O=$(O) tests/run unit style integration kernels fuzz soak
 
 check-unit check-style check-integration check-kernels: all static tests
 	$(Q)O=$(O) tests/run $(@:check-%=%)

@@ -4,9 +4,10 @@
 # Hours in small: tests/soak.sh [SECONDS]      (600; root)
 #
 # ktally watches everything, a line per process, into files that it rotates every few seconds, with
-# custom metrics from a socket, while processes come and go as fast as one CPU makes them. Writes TAP:
-# memory does not grow, descriptors and map entries are bounded, nothing is lost, and what a known
-# workload did at the end is counted right.
+# custom metrics from a socket, while processes come and go as fast as one CPU makes them, and
+# readers that close the pipe on a ktally of their own. Writes TAP: memory does not grow, descriptors
+# and map entries are bounded, nothing is lost, and what a known workload did at the end is counted
+# right.
 set -uo pipefail
 
 cd "$(dirname "$0")/.." || exit 1
@@ -18,9 +19,13 @@ work=$(mktemp -d) || exit 1
 number=0
 monitor=''
 churn=''
+readers=''
+# Fewer cannot tell a slope: a slow machine takes longer than was asked for.
+SAMPLES_MIN=9
 
 cleanup() {
 	[[ -z $churn ]] || kill "$churn" 2>/dev/null
+	[[ -z $readers ]] || kill "$readers" 2>/dev/null
 	[[ -z $monitor ]] || kill -KILL "$monitor" 2>/dev/null
 	wait 2>/dev/null
 	rm -rf "$work"
@@ -52,6 +57,23 @@ churn() {
 	done
 }
 
+# One after the other, each with a ktally of its own that has to end when its reader goes.
+readers() {
+	local statuses
+	trap 'exit 0' TERM
+	while :; do
+		timeout 60 "$ktally" -q -i 100ms -a --processes 2>&1 | head -n 500 >/dev/null
+		statuses=("${PIPESTATUS[@]}")
+		echo "${statuses[0]}" >>"$work/readers"
+		sleep 1
+	done
+}
+
+all_readers_ended_well() {
+	sort "$work/readers" | uniq -c
+	[[ $(sort -u "$work/readers") == 0 ]]
+}
+
 map_entries() {
 	local id total=0
 	while read -r id; do
@@ -68,6 +90,10 @@ sample() {
 	fds=$(find "/proc/$monitor/fd" -type l 2>/dev/null | wc -l)
 	[[ -z $has_bpftool ]] || entries=$(map_entries)
 	[[ -n $rss ]] && echo "$rss $fds $entries" >>"$work/samples"
+}
+
+has_samples() {
+	(($(wc -l <"$work/samples") >= SAMPLES_MIN))
 }
 
 # COLUMN FROM TO: of the samples in the thirds from FROM to TO, the median.
@@ -111,15 +137,18 @@ monitor=$!
 until [[ -s $work/out.jsonl ]] || ! kill -0 "$monitor" 2>/dev/null; do sleep 0.1; done
 churn &
 churn=$!
+readers &
+readers=$!
+: >"$work/samples"
 end=$((SECONDS + seconds))
-while ((SECONDS < end)) && kill -0 "$monitor" 2>/dev/null; do
+while { ((SECONDS < end)) || ! has_samples; } && kill -0 "$monitor" 2>/dev/null; do
 	sample
 	send_metric
 	sleep $((seconds > 300 ? 5 : 1))
 done
-kill "$churn" 2>/dev/null
-wait "$churn" 2>/dev/null
-churn=''
+kill "$churn" "$readers" 2>/dev/null
+wait "$churn" "$readers" 2>/dev/null
+churn='' readers=''
 "$workloads/switches" -t 8 -k 499 sleep >"$work/last.json" &
 known=$!
 wait "$known"
@@ -133,6 +162,7 @@ verdict "it ends well" test "$status" = 0
 verdict "memory does not grow" does_not_grow 1 512
 verdict "descriptors do not grow" does_not_grow 2 4
 [[ -z $has_bpftool ]] || verdict "map entries are bounded" does_not_grow 3 400
+verdict "readers that go take their ktally along" all_readers_ended_well
 verdict "no more files than are kept" test "$(find "$work" -name 'out.jsonl*' | wc -l)" -le 3
 verdict "nothing was lost" jq -es 'last | .type == "trailer" and .lost_events == 0' <(tail -n 1 "$work/out.jsonl")
 verdict "a known workload is counted right at the end" counted "$known" "$work/last.json"
