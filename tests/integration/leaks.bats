@@ -293,6 +293,12 @@ has_child() {
 	assert_error 2 'nothing to watch' "$KTALLY" leaks
 }
 
+@test "leaks: a rung that fails its self-test is none" {
+	require_root
+	assert_error 5 'fdstack .*self-test: counted 0 opens and 1 closes where there were 8' \
+		"$KTALLY" leaks --simulate-loss 1 --rung fd=/proc --rung fdstack=syscall -p $$
+}
+
 @test "leaks: costs nothing when not asked for" {
 	require_root
 	record -p $$ -n 1

@@ -15,16 +15,14 @@
 
 #include "base/ladder.h"
 #include "base/procfs.h"
-#include "bpf/fd.h"
 #include "bpf/targets.h"
 
 /* What child_work() does, by construction; counts of close() on what is open and of failures
  * included. */
 struct work {
-	uint64_t opens;
-	uint64_t closes;
-	uint64_t failed;
-	uint64_t unseen_opens; /* of opens, those that no system call's result tells */
+	struct fd_tally tally;
+	uint64_t unseen_opens;	/* of opens, those that no system call's result tells */
+	uint64_t closed_beside; /* of closes, those beyond one a call */
 };
 
 static int pass_fd(int to, int fd)
@@ -66,11 +64,12 @@ static bool replace_slots(int fd, struct work *w)
 
 	if (copy < 0 || dup2(fd, free_slot) < 0 || dup2(fd, copy) < 0 || dup2(fd, fd) < 0)
 		return false;
-	w->opens += 3;
-	w->closes += 1;
+	w->tally.opens += 3;
+	w->tally.closes += 1;
+	w->closed_beside += 1;
 	close(copy);
 	close(free_slot);
-	w->closes += 2;
+	w->tally.closes += 2;
 	return true;
 }
 
@@ -85,12 +84,12 @@ static bool pass_around(int fd, struct work *w)
 	got = take_fd(pair[1]);
 	if (got < 0)
 		return false;
-	w->opens += 3;
+	w->tally.opens += 3;
 	w->unseen_opens += 1;
 	close(got);
 	close(pair[0]);
 	close(pair[1]);
-	w->closes += 3;
+	w->tally.closes += 3;
 	return true;
 }
 
@@ -101,13 +100,15 @@ static bool close_two(struct work *w)
 
 	if (pipe(pipe_fds))
 		return false;
-	w->opens += 2;
-	if (pipe_fds[1] != pipe_fds[0] + 1 ||
-	    syscall(SYS_close_range, pipe_fds[0], pipe_fds[1], 0)) {
-		close(pipe_fds[0]);
-		close(pipe_fds[1]);
+	w->tally.opens += 2;
+	w->tally.closes += 2;
+	if (pipe_fds[1] == pipe_fds[0] + 1 &&
+	    !syscall(SYS_close_range, pipe_fds[0], pipe_fds[1], 0)) {
+		w->closed_beside += 1;
+		return true;
 	}
-	w->closes += 2;
+	close(pipe_fds[0]);
+	close(pipe_fds[1]);
 	return true;
 }
 
@@ -118,12 +119,12 @@ static bool child_work(struct work *w)
 
 	if (fd < 0)
 		return false;
-	w->opens++;
+	w->tally.opens++;
 	done = replace_slots(fd, w) && pass_around(fd, w) && close_two(w);
 	close(fd);
-	w->closes++;
+	w->tally.closes++;
 	if (open("/proc/self/there is no such file", O_RDONLY) < 0)
-		w->failed++;
+		w->tally.failed++;
 	return done;
 }
 
@@ -187,49 +188,49 @@ static void trial_end(struct trial *t)
 		waitpid(t->pid, NULL, 0);
 }
 
-static void add_counts(struct work *w, const struct fd_process *p)
+static struct fd_tally counted(const struct fd_counter *counter, uint64_t id)
 {
-	int i;
+	struct fd_tally tally = {};
 
-	w->opens += p->opens;
-	w->closes += p->closes;
-	for (i = 0; i < FD_ERROR_CNT; i++)
-		w->failed += p->errors[i];
+	counter->count(counter->ctx, id, &tally);
+	return tally;
 }
 
-static struct work counted(struct bpf_reader *counts, uint64_t id)
+/* What should have been seen; before: what was, of the time before the work. */
+static struct fd_tally expected(const struct work *w, const struct fd_tally *before,
+				enum fd_sight sight)
 {
-	struct work w = { 0 };
-	size_t i;
+	struct fd_tally t = w->tally;
 
-	if (bpf_reader_read(counts))
-		return w;
-	for (i = 0; i < counts->count; i++)
-		if (*(const uint64_t *)bpf_reader_key(counts, i) == id)
-			add_counts(&w, bpf_reader_value(counts, i));
-	return w;
+	t.opens += before->opens - (sight == FD_SEES_ALL ? 0 : w->unseen_opens);
+	t.closes += before->closes - (sight == FD_SEES_CALLS ? w->closed_beside : 0);
+	t.failed = before->failed == FD_NOT_TOLD ? FD_NOT_TOLD : t.failed + before->failed;
+	return t;
 }
 
-static int judge(const struct work *w, const struct work *seen, enum fd_sight sight, char *reason)
+static int judge(const struct fd_tally *wanted, const struct fd_tally *seen, char *reason)
 {
-	uint64_t opens = w->opens - (sight == FD_SEES_ALL ? 0 : w->unseen_opens);
+	int n;
 
-	if (seen->opens == opens && seen->closes == w->closes && seen->failed == w->failed)
+	if (seen->opens == wanted->opens && seen->closes == wanted->closes &&
+	    seen->failed == wanted->failed)
 		return 0;
-	snprintf(reason, LADDER_REASON_LEN,
-		 "self-test: counted %llu opens, %llu closes, %llu failed where there were %llu, "
-		 "%llu, %llu",
-		 (unsigned long long)seen->opens, (unsigned long long)seen->closes,
-		 (unsigned long long)seen->failed, (unsigned long long)opens,
-		 (unsigned long long)w->closes, (unsigned long long)w->failed);
+	n = snprintf(reason, LADDER_REASON_LEN,
+		     "self-test: counted %llu opens and %llu closes where there were %llu and %llu",
+		     (unsigned long long)seen->opens, (unsigned long long)seen->closes,
+		     (unsigned long long)wanted->opens, (unsigned long long)wanted->closes);
+	if (wanted->failed != FD_NOT_TOLD)
+		snprintf(reason + n, LADDER_REASON_LEN - n, ", %llu of %llu failed calls",
+			 (unsigned long long)seen->failed, (unsigned long long)wanted->failed);
 	return -EBADE;
 }
 
-static int observe(struct trial *t, const struct bpf_shared *shared, struct bpf_reader *counts,
-		   enum fd_sight sight, char *reason)
+static int observe(struct trial *t, const struct bpf_shared *shared,
+		   const struct fd_counter *counter, char *reason)
 {
 	uint8_t *byte = &shared->watched[(uint32_t)t->pid & shared->watched_mask];
-	struct work w = { 0 }, before, seen;
+	struct fd_tally before, seen, wanted;
+	struct work w = {};
 	uint8_t was_watched;
 	char ready;
 	int err;
@@ -237,23 +238,21 @@ static int observe(struct trial *t, const struct bpf_shared *shared, struct bpf_
 	if (read(t->report[0], &ready, 1) != 1)
 		ready = 0; /* the next read fails too */
 	was_watched = __atomic_exchange_n(byte, 1, __ATOMIC_SEQ_CST); /* if everybody is */
-	before = counted(counts, t->id);
+	before = counted(counter, t->id);
 	if (write(t->gate[1], "g", 1) != 1 || read(t->report[0], &w, sizeof(w)) != sizeof(w) ||
-	    !w.opens) {
+	    !w.tally.opens) {
 		snprintf(reason, LADDER_REASON_LEN, "self-test: its child could not do its work");
 		return -EBADE;
 	}
-	seen = counted(counts, t->id);
-	seen.opens -= before.opens;
-	seen.closes -= before.closes;
-	seen.failed -= before.failed;
-	err = judge(&w, &seen, sight, reason);
+	seen = counted(counter, t->id);
+	wanted = expected(&w, &before, counter->sight);
+	err = judge(&wanted, &seen, reason);
 	__atomic_store_n(byte, was_watched, __ATOMIC_SEQ_CST);
 	return err;
 }
 
-int fd_selftest(const struct bpf_shared *shared, struct bpf_reader *counts, int proc_fd,
-		enum fd_sight sight, char *reason)
+int fd_selftest(const struct bpf_shared *shared, const struct fd_counter *counter, int proc_fd,
+		char *reason)
 {
 	struct trial t = { .pid = -1, .gate = { -1, -1 }, .report = { -1, -1 } };
 	int err = trial_start(&t, proc_fd);
@@ -262,9 +261,9 @@ int fd_selftest(const struct bpf_shared *shared, struct bpf_reader *counts, int 
 		snprintf(reason, LADDER_REASON_LEN, "self-test: cannot start its child: %s",
 			 strerror(-err));
 	else
-		err = observe(&t, shared, counts, sight, reason);
+		err = observe(&t, shared, counter, reason);
 	trial_end(&t);
-	if (t.id)
-		bpf_reader_forget(counts, t.id);
+	if (t.id && counter->forget)
+		counter->forget(counter->ctx, t.id);
 	return err;
 }

@@ -130,6 +130,8 @@ static int try_multi(struct fdstack *f, const char *closing, char *reason)
 	if (!err)
 		err = bpfload_attach_multi(f->skel->obj, "fdstack_multi_install", installs, 0,
 					   &f->skel->links.fdstack_multi_install, reason);
+	if (!err)
+		err = fdstack_selftest(f, FD_SEES_ALL, reason);
 	if (err)
 		close_bpf(f);
 	return err;
@@ -146,6 +148,19 @@ static int open_multi(void *self, char *reason)
 	return err ? try_multi(self, "filp_close", reason) : 0;
 }
 
+static int open_trusted(struct fdstack *f, const char *const *programs, enum fd_sight sight,
+			char *reason)
+{
+	int err = open_bpf(f, programs, reason);
+
+	if (err)
+		return err;
+	err = fdstack_selftest(f, sight, reason);
+	if (err)
+		close_bpf(f);
+	return err;
+}
+
 static int open_fentry(void *self, char *reason)
 {
 	static const char *const flush[] = { "fdstack_entry_install", "fdstack_entry_dup2",
@@ -156,8 +171,8 @@ static int open_fentry(void *self, char *reason)
 
 	if (err)
 		return err;
-	err = open_bpf(self, flush, reason);
-	return err ? open_bpf(self, close, reason) : 0;
+	err = open_trusted(self, flush, FD_SEES_ALL, reason);
+	return err ? open_trusted(self, close, FD_SEES_ALL, reason) : 0;
 }
 
 static int open_syscall(void *self, char *reason)
@@ -165,7 +180,7 @@ static int open_syscall(void *self, char *reason)
 	static const char *const programs[] = { "fdstack_sys_enter", "fdstack_sys_exit", LIFE,
 						NULL };
 
-	return open_bpf(self, programs, reason);
+	return open_trusted(self, programs, FD_SEES_CALLS, reason);
 }
 
 /* ---- reading ---- */

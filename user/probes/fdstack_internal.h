@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "bpf/fdstack.h"
 #include "leaks/leaks.h"
+#include "probes/fd_selftest.h"
 #include "probes/probe.h"
 
 struct bpf_program;
@@ -40,6 +41,9 @@ void fdstack_drain(struct fdstack *f);
 /* The path of a descriptor as /proc has it, into text; NULL: it is gone. */
 const char *fdstack_path(const struct fdstack *f, uint64_t process, int32_t fd, char *text,
 			 size_t size);
+
+/* fdstack_selftest.c: does a rung that has been opened tell all? As fd_selftest(). */
+int fdstack_selftest(struct fdstack *f, enum fd_sight sight, char *reason);
 
 /* fdstack_look.c: the table against the processes' own. */
 int fdstack_look(struct fdstack *f);
