@@ -11,10 +11,12 @@ has() {
 	dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null | grep -qx installed
 }
 
-# bpftool is a package of its own on Debian and part of linux-tools on Ubuntu.
+# bpftool is a package of its own on Debian and part of linux-tools on Ubuntu; a rustc of rustup's does
+# as well.
 provided() {
 	case $1 in
 	bpftool | linux-tools-generic) command -v bpftool >/dev/null ;;
+	rustc) command -v rustc >/dev/null ;;
 	*) has "$1" ;;
 	esac
 }

@@ -267,6 +267,16 @@ has_child() {
 	assert_error 2 'ktally leaks' "$KTALLY" run --every 1s -p $$
 }
 
+@test "leaks: by the program that is one file" {
+	[[ -x $build/ktally-static ]] || skip "no $build/ktally-static: make static"
+	local KTALLY=$build/ktally-static
+	leaks -- "$LEAKY/leaky"
+	assert_equal "$(leaking)" "$(expected)"
+	assert_sound
+	leaks -- "$LEAKY/leaky-c++"
+	assert_equal "$(leaking)" "$(expected)"
+}
+
 @test "leaks: the table names each" {
 	require_root
 	"$KTALLY" leaks -i 100ms --format table -o table -- "$LEAKY/leaky" 2>err >work.json 3>&-
