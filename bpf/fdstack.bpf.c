@@ -29,13 +29,15 @@ static __noinline int opened(const struct happening *h)
 	struct pt_regs *regs = h->regs;
 	u32 site = FDSTACK_SITE_LOST;
 	struct fdstack_rec *rec;
+	struct walk w = {};
 
 	if (!own_table(h->task) || lose_this_one(&fdstack_lost))
 		return 0;
 	if (BPF_CORE_READ(regs, ip)) { /* a worker of io_uring has no stack of its own */
-		site = known_site(space, regs);
+		walk(&w, space, regs, NULL);
+		site = known_site(space, &w);
 		if (site == FDSTACK_SITE_NONE) {
-			if (capture_fitting(h, space))
+			if (capture_fitting(h, space, &w))
 				return 0;
 			site = FDSTACK_SITE_LOST;
 		}

@@ -20,7 +20,7 @@ enum fdstack_kind {
 #define FDSTACK_NAME_LEN 16
 
 /* Sites are numbered by user space. */
-#define FDSTACK_SITE_NONE 0	      /* see the capture that this record starts, if any */
+#define FDSTACK_SITE_NONE 0	      /* this record starts a struct fdstack_capture */
 #define FDSTACK_SITE_LOST 0xffffffffU /* the stack found no room in the ring */
 
 struct fdstack_rec {
@@ -34,7 +34,7 @@ struct fdstack_rec {
 	__u32 kind;
 	__u32 site;
 	__u32 mode;    /* of its inode */
-	__u32 stack_len; /* not 0: a struct fdstack_capture of so many bytes of stack */
+	__u32 stack_len; /* bytes behind a struct fdstack_capture */
 	char name[FDSTACK_NAME_LEN]; /* of what has no path: "[eventfd]" */
 };
 
@@ -47,16 +47,22 @@ struct fdstack_exec_rec {
 
 #define FDSTACK_REG_CNT 17 /* in DWARF's order: user/stacks/arch.h */
 
-/* Followed by the copy of the stack. */
+#define FDSTACK_DEPTH_MAX 64
+
+/* Followed by the copy of the stack. It begins where the system call was made, or, when rows lead
+ * farther than a copy would reach, where they end: at the caller of all callees. */
 struct fdstack_capture {
 	struct fdstack_rec rec;
-	__u64 regs[FDSTACK_REG_CNT];
+	__u64 regs[FDSTACK_REG_CNT]; /* with callees: program counter, stack and frame pointer */
 	__u64 stack_address; /* of the first byte; a little below the stack pointer */
+	__u64 callee_cnt;
+	__u64 callees[FDSTACK_DEPTH_MAX]; /* program counters, innermost first */
 };
 
 #define FDSTACK_COPY_CHUNK 256
 #define FDSTACK_COPY_SMALL 4096
 #define FDSTACK_COPY_BIG   16384
+#define FDSTACK_COPY_HUGE  65536
 
 /* How to get from a frame to its caller, taught by user space out of the unwind tables: one for
  * each program counter that has been seen. */
@@ -77,8 +83,6 @@ union fdstack_row_word {
 	struct fdstack_row row;
 	__u64 word;
 };
-
-#define FDSTACK_DEPTH_MAX 64
 
 /* A stack is known by its address space and the hash of its program counters. */
 struct fdstack_stack_key {

@@ -5,31 +5,58 @@
 
 #include "fdstack_ring.bpf.h"
 
-/* The site of a stack that is known, or FDSTACK_SITE_NONE. The hash is of every program counter,
- * so that two ways to the same call are two sites. */
-static __always_inline u32 known_site(u64 space, struct pt_regs *regs)
-{
-	struct fdstack_stack_key stack = { .space = space };
-	struct fdstack_row_key at = { .space = space, .pc = BPF_CORE_READ(regs, ip) };
-	u64 sp = BPF_CORE_READ(regs, sp), fp = BPF_CORE_READ(regs, bp);
-	struct fdstack_row *row;
-	u32 *site, i;
+/* How far rows lead. */
+struct walk {
+	u64 pc, sp, fp; /* of the frame that was reached */
+	u64 hash;	/* of every program counter that has a row, so that two ways to the same
+			 * call are two sites */
+	u32 cnt;	/* frames before it */
+	bool whole;	/* it is the outermost one, or as deep as is looked */
+	bool lost;	/* the stack cannot be read from here on */
+};
 
+/* pcs: where those of the frames before go, or NULL. */
+static __always_inline void walk(struct walk *w, u64 space, struct pt_regs *regs, u64 *pcs)
+{
+	struct fdstack_row_key at = { .space = space };
+	struct fdstack_row *row;
+	u64 sp;
+	u32 i;
+
+	w->pc = BPF_CORE_READ(regs, ip);
+	w->sp = BPF_CORE_READ(regs, sp);
+	w->fp = BPF_CORE_READ(regs, bp);
+	w->whole = false;
 	for (i = 0; i < FDSTACK_DEPTH_MAX; i++) {
+		w->cnt = i;
+		at.pc = w->pc;
 		row = bpf_map_lookup_elem(&fdstack_rows, &at);
 		if (!row)
-			return FDSTACK_SITE_NONE;
-		stack.hash = fdstack_hash(stack.hash, at.pc);
-		if (row->outermost)
-			break;
-		sp = (row->cfa_from_fp ? fp : sp) + row->cfa_offset;
-		if (bpf_probe_read_user(&at.pc, sizeof(at.pc), (void *)(sp - 8)))
-			return FDSTACK_SITE_NONE;
-		if (row->fp_offset &&
-		    bpf_probe_read_user(&fp, sizeof(fp), (void *)(sp + row->fp_offset)))
-			return FDSTACK_SITE_NONE;
+			return;
+		w->hash = fdstack_hash(w->hash, at.pc);
+		w->whole = row->outermost;
+		if (w->whole)
+			return;
+		sp = (row->cfa_from_fp ? w->fp : w->sp) + row->cfa_offset;
+		w->lost = bpf_probe_read_user(&w->pc, sizeof(w->pc), (void *)(sp - 8)) ||
+			  (row->fp_offset && bpf_probe_read_user(&w->fp, sizeof(w->fp),
+								 (void *)(sp + row->fp_offset)));
+		if (w->lost)
+			return;
+		w->sp = sp;
+		if (pcs)
+			pcs[i] = at.pc;
 	}
-	site = bpf_map_lookup_elem(&fdstack_known, &stack);
+	w->cnt = i;
+	w->whole = true;
+}
+
+/* FDSTACK_SITE_NONE: unknown. */
+static __always_inline u32 known_site(u64 space, const struct walk *w)
+{
+	struct fdstack_stack_key stack = { .space = space, .hash = w->hash };
+	u32 *site = w->whole ? bpf_map_lookup_elem(&fdstack_known, &stack) : NULL;
+
 	return site ? *site : FDSTACK_SITE_NONE;
 }
 
@@ -73,8 +100,21 @@ static __always_inline void copy_regs(u64 *to, struct pt_regs *regs)
 	to[16] = BPF_CORE_READ(regs, ip);
 }
 
+static __always_inline void start_at_walk(struct fdstack_capture *c, u64 space,
+					  struct pt_regs *regs)
+{
+	struct walk w = {};
+
+	walk(&w, space, regs, c->callees);
+	c->callee_cnt = w.cnt;
+	c->regs[6] = w.fp;
+	c->regs[7] = w.sp;
+	c->regs[16] = w.pc;
+}
+
 /* Chunks are aligned, so that the copy reaches to the last byte that is mapped. */
-static __always_inline bool capture(const struct happening *h, u64 space, const u32 size)
+static __always_inline bool capture(const struct happening *h, u64 space, bool at_walk,
+				    const u32 size)
 {
 	struct fdstack_capture *c =
 		bpf_ringbuf_reserve(&fdstack_events, sizeof(struct fdstack_capture) + size, 0);
@@ -85,6 +125,10 @@ static __always_inline bool capture(const struct happening *h, u64 space, const 
 		return false;
 	fill_open(&c->rec, h, space);
 	copy_regs(c->regs, h->regs);
+	c->callee_cnt = 0;
+	__builtin_memset(c->callees, 0, sizeof(c->callees));
+	if (at_walk)
+		start_at_walk(c, space, h->regs);
 	from = c->regs[7] & ~(FDSTACK_COPY_CHUNK - 1ULL);
 	c->stack_address = from;
 	for (i = 0; i < size / FDSTACK_COPY_CHUNK; i++)
@@ -99,23 +143,39 @@ static __always_inline bool capture(const struct happening *h, u64 space, const 
 
 /* The stack of a first thread ends where the kernel put its arguments; that of another is as long
  * as it may be, unless there is a crowd. */
-static __always_inline bool small_is_enough(const struct happening *h)
+static __always_inline u32 fitting(const struct happening *h, u64 sp)
 {
 	struct task_struct *task = h->task;
-	struct pt_regs *regs = h->regs;
-	u64 sp = BPF_CORE_READ(regs, sp), start = BPF_CORE_READ(task, mm, start_stack);
+	u64 start = BPF_CORE_READ(task, mm, start_stack), left = start - sp;
 
-	if (sp < start && start - sp < (64 << 20))
-		return start - sp < FDSTACK_COPY_SMALL - FDSTACK_COPY_CHUNK;
-	return bpf_ringbuf_query(&fdstack_events, BPF_RB_AVAIL_DATA) > RING_FULL_ENOUGH;
+	if (sp < start && left < (64 << 20))
+		return left < FDSTACK_COPY_SMALL - FDSTACK_COPY_CHUNK ? FDSTACK_COPY_SMALL :
+		       left < FDSTACK_COPY_BIG - FDSTACK_COPY_CHUNK   ? FDSTACK_COPY_BIG :
+									FDSTACK_COPY_HUGE;
+	return bpf_ringbuf_query(&fdstack_events, BPF_RB_AVAIL_DATA) > RING_FULL_ENOUGH ?
+		       FDSTACK_COPY_SMALL :
+		       FDSTACK_COPY_BIG;
 }
 
-static __always_inline bool capture_fitting(const struct happening *h, u64 space)
+/* From the top all registers are known, so that is how a row is learned where it can be. */
+static __always_inline bool capture_fitting(const struct happening *h, u64 space,
+					    const struct walk *w)
 {
+	struct pt_regs *regs = h->regs;
+	u64 sp = BPF_CORE_READ(regs, sp);
+	u32 size = fitting(h, sp);
+	bool at_walk = !w->lost && w->sp - sp >= size - 2 * FDSTACK_COPY_CHUNK;
+
 	__sync_fetch_and_add(&fdstack_stacks, 1);
-	if (small_is_enough(h))
-		return capture(h, space, FDSTACK_COPY_SMALL);
-	return capture(h, space, FDSTACK_COPY_BIG);
+	if (w->whole)
+		return capture(h, space, true, 0);
+	if (at_walk)
+		size = fitting(h, w->sp);
+	if (size == FDSTACK_COPY_SMALL)
+		return capture(h, space, at_walk, FDSTACK_COPY_SMALL);
+	if (size == FDSTACK_COPY_BIG)
+		return capture(h, space, at_walk, FDSTACK_COPY_BIG);
+	return capture(h, space, at_walk, FDSTACK_COPY_HUGE);
 }
 
 #endif

@@ -84,6 +84,29 @@ assert_sound() {
 		| .frames[].function | select(. != null)] | contains(["resolve", "other_thread"])')" true
 }
 
+# Open by function, over all sites; of them, by stacks that are whole.
+by_function() {
+	q '[records("leak") | . as $l | .frames[].function // "" | select(test("^leak_"))
+		| {f: ., n: $l.open, whole: ($l.stack == "whole")}] | group_by(.f)[]
+		| "\(map(.n) | add) \(map(select(.whole).n) | add) \(.[0].f)"'
+}
+
+@test "leaks: stacks larger than what is copied of them" {
+	# The first thread's is copied in one piece up to 64 KiB, others up to 16.
+	leaks -- "$LEAKY/leaky" --stack 40000
+	assert_equal "$(by_function | awk '/_(open|dup|accept)$/ { print $2, $3 }')" \
+		$'37 leak_accept\n31 leak_dup\n23 leak_open'
+	assert_equal "$(by_function | awk '{ print $1, $3 }' | sort)" "$(expected | cut -d ' ' -f 1,2)"
+	assert_equal "$(q '[records("leak") | select(.verdict == "leak") | .stack] | unique | join(" ")')" whole
+	# Piece by piece: as many opens as there are pieces may have their stack cut.
+	assert_equal "$(by_function | awk '$1 - $2 > 3')" ""
+	leaks -- "$LEAKY/leaky" --stack 200000
+	assert_equal "$(by_function | awk '{ print $1, $3 }' | sort)" "$(expected | cut -d ' ' -f 1,2)"
+	assert_equal "$(by_function | awk '$1 - $2 > 13')" ""
+	assert_equal "untrusted: $(q '[records("leak").frames[] | select(.trusted | not)] | length')" \
+		"untrusted: 0"
+}
+
 @test "leaks: types, examples and ages" {
 	leaks -- "$LEAKY/leaky"
 	assert_equal "$(q '[records("leak") | select(.verdict == "leak") | .types | keys[]] | sort | join(" ")')" \

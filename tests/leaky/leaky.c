@@ -4,10 +4,11 @@
  * over the rounds; seven that close what they open; threads. Plain C that is C++ as well. Built as
  * programs are built: -O2, dynamic, without frame pointers.
  *
- * leaky [--rounds N] [--pause MS] [--fork] [--stop FILE] [--pool]
+ * leaky [--rounds N] [--pause MS] [--fork] [--stop FILE] [--pool] [--stack BYTES]
  *   --fork    a child does it, and the parent waits
  *   --stop    when done, interrupt the process whose PID is in FILE, and do not end
  *   --pool    no leaks; instead a pool that fills in the first rounds and is kept
+ *   --stack   so much more of it below all of that
  */
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -33,7 +34,7 @@ namespace leaky {
 
 enum { OPENS = 23, SOCKETS = 29, DUPS = 31, ACCEPTS = 37, EVENTFDS = 41, POOLED = 19 };
 
-static int rounds = 60, pause_ms = 25, pool;
+static int rounds = 60, pause_ms = 25, pool, stack_bytes;
 
 static void check(int result)
 {
@@ -263,12 +264,35 @@ PLACE void first_thread(void)
 	}
 }
 
+PLACE void *on_top(void *(*run)(void *))
+{
+	char *room = (char *)__builtin_alloca(stack_bytes + 1);
+	void *result;
+
+	memset(room, 0, stack_bytes + 1);
+	result = run(NULL);
+	__asm__ volatile("" : : "r"(room) : "memory");
+	return result;
+}
+
+static void *other(void *arg)
+{
+	(void)arg;
+	return on_top(other_thread);
+}
+
+static void *first(void *arg)
+{
+	first_thread();
+	return arg;
+}
+
 static void work(void)
 {
 	pthread_t thread;
 
-	check(-pthread_create(&thread, NULL, other_thread, NULL));
-	first_thread();
+	check(-pthread_create(&thread, NULL, other, NULL));
+	on_top(first);
 	pthread_join(thread, NULL);
 }
 
@@ -304,6 +328,8 @@ static int run(int argc, char **argv)
 			pause_ms = atoi(argv[++i]);
 		else if (!strcmp(argv[i], "--stop") && i + 1 < argc)
 			stop = argv[++i];
+		else if (!strcmp(argv[i], "--stack") && i + 1 < argc)
+			stack_bytes = atoi(argv[++i]);
 	}
 	if (forks)
 		child = fork();

@@ -53,10 +53,11 @@ static void find_text(struct fdstack *f, const struct fdstack_rec *rec)
 
 static uint32_t site_of(struct fdstack *f, const struct fdstack_rec *rec, size_t size)
 {
-	if (rec->stack_len &&
-	    size >= sizeof(struct fdstack_capture) + (size_t)rec->stack_len)
-		return fdstack_sites_capture(f->sites, (const struct fdstack_capture *)rec);
-	return rec->site == FDSTACK_SITE_NONE ? FDSTACK_SITE_LOST : rec->site;
+	if (rec->site != FDSTACK_SITE_NONE)
+		return rec->site;
+	if (size < sizeof(struct fdstack_capture) + (size_t)rec->stack_len)
+		return FDSTACK_SITE_LOST;
+	return fdstack_sites_capture(f->sites, (const struct fdstack_capture *)rec);
 }
 
 static void take_open(struct fdstack *f, const struct fdstack_rec *rec, size_t size)

@@ -11,6 +11,8 @@
 #include "probes/fdstack_internal.h"
 #include "stacks/stacks.h"
 
+#define REGS_OF_WALK (1ull << STACK_REG_FP | 1ull << STACK_REG_SP | 1ull << STACK_REG_PC)
+
 #define SPACES_MAX 16384 /* address spaces remembered; beyond, all are learned again */
 
 /* Two hashes of where the frames lie, in files rather than in memory: the same in every process. */
@@ -188,23 +190,24 @@ static void teach_known(struct fdstack_sites *s, uint64_t space, uint64_t hash, 
 	bpf_run_program(s->teach_stack, args, sizeof(args));
 }
 
-/* Only a stack that can be walked to its end, or as deep as is looked, is known again. */
+/* Rows of all frames but those that were walked by rows; only a stack that can be walked to its
+ * end, or as deep as is looked, is known again. */
 static void teach(struct fdstack_sites *s, uint64_t space, const struct stack_trace *trace,
-		  uint32_t site)
+		  size_t walked, uint32_t site)
 {
 	static const struct stack_row end = { .outermost = true };
 	struct stack_row row = {};
 	uint64_t hash = 0;
 	size_t i;
 
+	for (i = 0; i < trace->cnt; i++) {
+		hash = fdstack_hash(hash, trace->pcs[i].pc);
+		if (i >= walked && (stacks_row(s->engine, &trace->pcs[i], &row) ||
+				    teach_row(s, space, trace->pcs[i].pc, &row)))
+			return;
+	}
 	if (trace->end != STACK_END_OUTERMOST && trace->end != STACK_END_FULL)
 		return;
-	for (i = 0; i < trace->cnt; i++) {
-		if (stacks_row(s->engine, &trace->pcs[i], &row) ||
-		    teach_row(s, space, trace->pcs[i].pc, &row))
-			return;
-		hash = fdstack_hash(hash, trace->pcs[i].pc);
-	}
 	/* A return address of zero ends a stack too. */
 	if (trace->end == STACK_END_OUTERMOST && !row.outermost) {
 		if (teach_row(s, space, 0, &end))
@@ -274,7 +277,11 @@ static uint32_t site_of_gone(struct fdstack_sites *s)
 
 uint32_t fdstack_sites_capture(struct fdstack_sites *s, const struct fdstack_capture *c)
 {
-	struct stack_capture capture = { .regs_known = STACK_REGS_ALL,
+	uint64_t callees[FDSTACK_DEPTH_MAX];
+	struct stack_capture capture = { .regs_known = c->callee_cnt ? REGS_OF_WALK :
+								       STACK_REGS_ALL,
+					 .callees = callees,
+					 .callee_cnt = c->callee_cnt,
 					 .stack_address = c->stack_address,
 					 .stack = (const uint8_t *)(c + 1),
 					 .stack_len = c->rec.stack_len };
@@ -286,13 +293,16 @@ uint32_t fdstack_sites_capture(struct fdstack_sites *s, const struct fdstack_cap
 
 	if (!space)
 		return LEAKS_SITE_LOST;
+	if (c->callee_cnt > FDSTACK_DEPTH_MAX)
+		return LEAKS_SITE_LOST;
+	memcpy(callees, c->callees, sizeof(callees));
 	memcpy(capture.regs, c->regs, sizeof(capture.regs));
 	err = unwind(s, space, c->rec.process, &capture, &trace);
 	if (err)
 		return err == -ESRCH ? site_of_gone(s) : LEAKS_SITE_LOST;
 	site = site_of(s, &capture.process, &trace);
 	if (site != LEAKS_SITE_LOST)
-		teach(s, c->rec.space, &trace, site);
+		teach(s, c->rec.space, &trace, c->callee_cnt, site);
 	return site;
 }
 

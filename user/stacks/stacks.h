@@ -37,6 +37,8 @@ struct stack_capture {
 	uint64_t stack_address;	      /* of stack[0] in the process */
 	const uint8_t *stack;
 	size_t stack_len;
+	const uint64_t *callees; /* who was called by what regs are of, innermost first: found by */
+	size_t callee_cnt;	 /* rows that stacks_row() gave */
 };
 
 /* How an address was found. From the first STACK_GUESSED on, all are guesses. */

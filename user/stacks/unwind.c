@@ -69,10 +69,36 @@ static enum stack_end step(struct walk *w)
 	return space_locate(w->s, w->process, &w->pc) ? STACK_END_COUNT : STACK_END_UNMAPPED;
 }
 
+static enum stack_end put(struct stack_trace *trace, const struct stack_pc *pc)
+{
+	if (trace->cnt == trace->cap)
+		return STACK_END_FULL;
+	trace->pcs[trace->cnt++] = *pc;
+	return STACK_END_COUNT;
+}
+
+/* A program counter that is in the capture. */
+static enum stack_end put_captured(struct walk *w, struct stack_trace *trace, uint64_t pc)
+{
+	bool is_return = trace->cnt > 0, mapped;
+	enum stack_end end;
+
+	if (!pc && is_return)
+		return STACK_END_OUTERMOST;
+	w->pc = (struct stack_pc){ .pc = pc, .is_return = is_return,
+				   .how = is_return ? STACK_UNWOUND : STACK_CAPTURED };
+	mapped = space_locate(w->s, w->process, &w->pc);
+	if (!mapped && is_return)
+		return STACK_END_UNMAPPED;
+	end = put(trace, &w->pc);
+	return mapped ? end : STACK_END_UNMAPPED;
+}
+
 int stacks_unwind(struct stacks *s, const struct stack_capture *capture, struct stack_trace *trace)
 {
 	struct walk w = { .s = s, .capture = capture };
-	bool mapped;
+	enum stack_end end = STACK_END_COUNT;
+	size_t i;
 	int err;
 
 	if (!trace->cap)
@@ -82,19 +108,17 @@ int stacks_unwind(struct stacks *s, const struct stack_capture *capture, struct 
 		return err;
 	memcpy(w.regs.v, capture->regs, sizeof(w.regs.v));
 	w.regs.known = capture->regs_known;
-	w.pc.pc = capture->regs[STACK_REG_PC];
-	mapped = space_locate(s, w.process, &w.pc);
-	trace->pcs[0] = w.pc;
-	trace->cnt = 1;
-	trace->end = mapped ? step(&w) : STACK_END_UNMAPPED;
-	while (trace->end == STACK_END_COUNT) {
-		if (trace->cnt == trace->cap) {
-			trace->end = STACK_END_FULL;
-			break;
-		}
-		trace->pcs[trace->cnt++] = w.pc;
-		trace->end = step(&w);
+	trace->cnt = 0;
+	for (i = 0; i < capture->callee_cnt && end == STACK_END_COUNT; i++)
+		end = put_captured(&w, trace, capture->callees[i]);
+	if (end == STACK_END_COUNT)
+		end = put_captured(&w, trace, capture->regs[STACK_REG_PC]);
+	while (end == STACK_END_COUNT) {
+		end = step(&w);
+		if (end == STACK_END_COUNT)
+			end = put(trace, &w.pc);
 	}
+	trace->end = end;
 	return 0;
 }
 
