@@ -113,6 +113,26 @@ static __always_inline void opened_at(struct happening *h, s32 fd)
 		opened(h);
 }
 
+static __always_inline bool closes(u8 op)
+{
+	return op == OP_CLOSE || op == OP_CLOSE_RANGE;
+}
+
+/* As fd_op_possible(), for what matters at one end of the call. */
+static __always_inline bool may_close(u64 nr)
+{
+	u32 i = (nr & ~X32_SYSCALL_BIT) & (SYSCALL_NR_MAX - 1);
+
+	return closes(fd_ops_64[i]) || closes(fd_ops_32[i]);
+}
+
+static __always_inline bool may_open(u64 nr)
+{
+	u32 i = (nr & ~X32_SYSCALL_BIT) & (SYSCALL_NR_MAX - 1);
+
+	return (fd_ops_64[i] && !closes(fd_ops_64[i])) || (fd_ops_32[i] && !closes(fd_ops_32[i]));
+}
+
 SEC("?tp_btf/sys_exit")
 int BPF_PROG(fdstack_sys_exit, struct pt_regs *regs, long ret)
 {
@@ -121,7 +141,7 @@ int BPF_PROG(fdstack_sys_exit, struct pt_regs *regs, long ret)
 	s32 pair[2] = { -1, -1 };
 	u8 op;
 
-	if (ret < 0 || !fd_op_possible(regs->orig_ax))
+	if (ret < 0 || !may_open(regs->orig_ax))
 		return 0;
 	h.process = watched_user_process(&h.task);
 	if (!h.process)
@@ -154,13 +174,13 @@ int BPF_PROG(fdstack_sys_enter, struct pt_regs *regs, long nr)
 	u64 process;
 	u8 op;
 
-	if (!fd_op_possible(nr))
+	if (!may_close(nr))
 		return 0;
 	process = watched_user_process(&task);
 	if (!process)
 		return 0;
 	op = fd_op(nr, task);
-	if (op != OP_CLOSE && op != OP_CLOSE_RANGE)
+	if (!closes(op))
 		return 0;
 	args = syscall_args(regs, task);
 	if (op == OP_CLOSE) {
