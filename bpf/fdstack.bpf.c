@@ -227,7 +227,8 @@ static __always_inline int handle_dup2(struct file *file, u32 fd)
 }
 
 /* The number is known only where it is the call's argument; that it may be another file's by now
- * shows from the file. */
+ * shows from the file. What dup2 replaces has been told by the record of what it opens: by the file
+ * alone, some other copy of it would be taken for closed. */
 static __always_inline int handle_close(struct file *file, void *owner)
 {
 	struct task_struct *task;
@@ -239,6 +240,8 @@ static __always_inline int handle_close(struct file *file, void *owner)
 		return 0;
 	regs = user_regs(task);
 	nr = BPF_CORE_READ(regs, orig_ax);
+	if (fd_op(nr, task) == OP_DUP2)
+		return 0;
 	if (nr == (BPF_CORE_READ(task, thread_info.status) & TS_COMPAT ? NR_CLOSE_32 : NR_CLOSE))
 		fd = nr == NR_CLOSE ? BPF_CORE_READ(regs, di) : BPF_CORE_READ(regs, bx);
 	closed(task, process, file, fd);

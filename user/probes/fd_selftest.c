@@ -21,8 +21,9 @@
  * included. */
 struct work {
 	struct fd_tally tally;
-	uint64_t unseen_opens;	/* of opens, those that no system call's result tells */
-	uint64_t closed_beside; /* of closes, those beyond one a call */
+	uint64_t unseen_opens; /* of opens, those that no system call's result tells */
+	uint64_t replaced;     /* of closes, those by dup2 */
+	uint64_t ranged;       /* of closes, those beyond the first of a close_range */
 };
 
 static int pass_fd(int to, int fd)
@@ -66,7 +67,7 @@ static bool replace_slots(int fd, struct work *w)
 		return false;
 	w->tally.opens += 3;
 	w->tally.closes += 1;
-	w->closed_beside += 1;
+	w->replaced += 1;
 	close(copy);
 	close(free_slot);
 	w->tally.closes += 2;
@@ -104,7 +105,7 @@ static bool close_two(struct work *w)
 	w->tally.closes += 2;
 	if (pipe_fds[1] == pipe_fds[0] + 1 &&
 	    !syscall(SYS_close_range, pipe_fds[0], pipe_fds[1], 0)) {
-		w->closed_beside += 1;
+		w->ranged += 1;
 		return true;
 	}
 	close(pipe_fds[0]);
@@ -198,12 +199,13 @@ static struct fd_tally counted(const struct fd_counter *counter, uint64_t id)
 
 /* What should have been seen; before: what was, of the time before the work. */
 static struct fd_tally expected(const struct work *w, const struct fd_tally *before,
-				enum fd_sight sight)
+				const struct fd_counter *counter)
 {
 	struct fd_tally t = w->tally;
 
-	t.opens += before->opens - (sight == FD_SEES_ALL ? 0 : w->unseen_opens);
-	t.closes += before->closes - (sight == FD_SEES_CALLS ? w->closed_beside : 0);
+	t.opens += before->opens - (counter->sight == FD_SEES_ALL ? 0 : w->unseen_opens);
+	t.closes += before->closes - (counter->replaces ? w->replaced : 0) -
+		    (counter->ranges ? w->ranged : 0);
 	t.failed = before->failed == FD_NOT_TOLD ? FD_NOT_TOLD : t.failed + before->failed;
 	return t;
 }
@@ -245,7 +247,7 @@ static int observe(struct trial *t, const struct bpf_shared *shared,
 		return -EBADE;
 	}
 	seen = counted(counter, t->id);
-	wanted = expected(&w, &before, counter->sight);
+	wanted = expected(&w, &before, counter);
 	err = judge(&wanted, &seen, reason);
 	__atomic_store_n(byte, was_watched, __ATOMIC_SEQ_CST);
 	return err;

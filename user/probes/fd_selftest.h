@@ -4,15 +4,12 @@
 #ifndef KTALLY_PROBES_FD_SELFTEST_H
 #define KTALLY_PROBES_FD_SELFTEST_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/bpfload.h"
 
-enum fd_sight {
-	FD_SEES_CALLS,	  /* one event a system call: what it closes beside is not told */
-	FD_SEES_SYSCALLS, /* what system calls open and close */
-	FD_SEES_ALL,
-};
+enum fd_sight { FD_SEES_SYSCALLS, FD_SEES_ALL };
 
 #define FD_NOT_TOLD UINT64_MAX
 
@@ -26,6 +23,8 @@ struct fd_tally {
 /* Who is tested; ctx is for both. */
 struct fd_counter {
 	enum fd_sight sight;
+	bool replaces; /* an open over another is that one's close: it has none of its own */
+	bool ranges;   /* close_range is one close */
 	void *ctx;
 	void (*count)(void *ctx, uint64_t process, struct fd_tally *ret); /* ret is zeroed */
 	void (*forget)(void *ctx, uint64_t process); /* NULL: nothing is left of it */

@@ -180,7 +180,7 @@ static int open_syscall(void *self, char *reason)
 	static const char *const programs[] = { "fdstack_sys_enter", "fdstack_sys_exit", LIFE,
 						NULL };
 
-	return open_trusted(self, programs, FD_SEES_CALLS, reason);
+	return open_trusted(self, programs, FD_SEES_SYSCALLS, reason);
 }
 
 /* ---- reading ---- */

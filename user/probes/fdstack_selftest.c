@@ -38,7 +38,9 @@ static void count(void *ctx, uint64_t process, struct fd_tally *ret)
 int fdstack_selftest(struct fdstack *f, enum fd_sight sight, char *reason)
 {
 	struct trial t = { .tally.failed = FD_NOT_TOLD };
-	struct fd_counter counter = { .sight = sight, .ctx = &t, .count = count };
+	struct fd_counter counter = { .sight = sight, .replaces = true,
+				      .ranges = sight == FD_SEES_SYSCALLS,
+				      .ctx = &t, .count = count };
 	int err;
 
 	t.ring = ring_buffer__new(bpf_map__fd(f->skel->maps.fdstack_events), count_record, &t,
