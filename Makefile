@@ -52,7 +52,7 @@ CLI_OBJ	    := $(CLI_SRC:%.c=$(O)/%.o)
 UNIT_SRC    := $(sort $(wildcard tests/unit/test_*.c))
 UNIT_BIN    := $(UNIT_SRC:tests/unit/%.c=$(O)/tests/unit/%)
 WORK_SRC    := $(sort $(wildcard tests/workloads/*.c))
-WORK_BIN    := $(WORK_SRC:tests/workloads/%.c=$(O)/tests/workloads/%)
+WORK_BIN    := $(WORK_SRC:tests/workloads/%.c=$(O)/tests/workloads/%) $(O)/tests/workloads/leaky-static
 # As programs are built, in four ways, to see what is left of their names; with rustc, a fifth.
 LEAKY_BIN   := $(addprefix $(O)/tests/leaky/,leaky leaky-stripped leaky-split leaky-c++) \
 	       $(if $(shell command -v rustc 2>/dev/null),$(O)/tests/leaky/leaky-rust)
@@ -161,6 +161,12 @@ $(O)/tests/leaky/leaky: tests/leaky/leaky.c
 	@mkdir -p $(@D)
 	$(call msg,CC,$@)
 	$(Q)$(CC) -std=gnu11 $(LEAKY_FLAGS) $< -o $@
+
+# For the guests of the kernel matrix, which have no libraries.
+$(O)/tests/workloads/leaky-static: tests/leaky/leaky.c
+	@mkdir -p $(@D)
+	$(call msg,CC,$@)
+	$(Q)$(CC) -std=gnu11 $(LEAKY_FLAGS) -static $< -o $@
 
 $(O)/tests/leaky/leaky-c++: tests/leaky/leaky.c
 	@mkdir -p $(@D)

@@ -12,13 +12,16 @@
  *   lost   some are lower, by no more than ktally itself says was lost of that metric
  *   wrong  anything else; the first difference is named
  * What an expression with @METRIC says must hold whatever was lost. Besides the metrics there are
- * odd_intervals and negatives, counted over all snapshots.
+ * odd_intervals and negatives, counted over all snapshots; of call sites, open:FUNCTION,
+ * opened:FUNCTION and so on, summed over those whose stack passes that function, and cut_stacks and
+ * untrusted_frames.
  *   error  a file can't be used, or another rung answered
  */
 #include <jansson.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,6 +38,19 @@ struct stream {
 	json_t *trailer;
 	double odd_intervals; /* snapshots whose interval is none */
 	double negatives;     /* numbers below zero, of those that cannot be */
+	json_t *sites;
+	double cut_stacks;    /* call sites whose stack does not reach its outermost frame */
+	double untrusted_frames;
+};
+
+static const struct {
+	const char *metric;
+	size_t offset;
+} oddities[] = {
+	{ "odd_intervals", offsetof(struct stream, odd_intervals) },
+	{ "negatives", offsetof(struct stream, negatives) },
+	{ "cut_stacks", offsetof(struct stream, cut_stacks) },
+	{ "untrusted_frames", offsetof(struct stream, untrusted_frames) },
 };
 
 struct verdict {
@@ -80,6 +96,21 @@ static void look_for_oddities(struct stream *s, json_t *snapshot)
 		s->negatives += json_number_value(value) < 0 && strcmp(key, RESIDUAL);
 }
 
+/* What was open before has no stack. */
+static void keep_site(struct stream *s, json_t *site)
+{
+	json_t *frame;
+	size_t i;
+
+	if (!s->sites)
+		s->sites = json_array();
+	json_array_append(s->sites, site);
+	s->cut_stacks += json_number_value(json_object_get(site, "opened")) &&
+			 !is(site, "stack", "whole");
+	json_array_foreach(json_object_get(site, "frames"), i, frame)
+		s->untrusted_frames += !json_is_true(json_object_get(frame, "trusted"));
+}
+
 static void sort_in(void *ctx, json_t *record)
 {
 	struct stream *s = ctx;
@@ -90,6 +121,8 @@ static void sort_in(void *ctx, json_t *record)
 		look_for_oddities(s, record);
 	if (is(record, "type", "header"))
 		keep(&s->header, record);
+	else if (is(record, "type", "leak"))
+		keep_site(s, record);
 	else if (is(record, "type", "trailer"))
 		keep(&s->trailer, record);
 	else if (is(record, "type", "snapshot") &&
@@ -132,15 +165,44 @@ static double number_or_nan(const json_t *value)
 	return json_is_number(value) ? json_number_value(value) : NAN;
 }
 
+static bool passes(json_t *site, const char *function)
+{
+	json_t *frame;
+	size_t i;
+
+	json_array_foreach(json_object_get(site, "frames"), i, frame)
+		if (is(frame, "function", function))
+			return true;
+	return false;
+}
+
+/* "opened:leak_dup" */
+static double of_function(const struct stream *s, const char *metric)
+{
+	const char *function = strchr(metric, ':') + 1;
+	double sum = 0;
+	json_t *site;
+	char key[32];
+	size_t i;
+
+	snprintf(key, sizeof(key), "%.*s", (int)(function - metric - 1), metric);
+	json_array_foreach(s->sites, i, site)
+		if (passes(site, function))
+			sum += number_or_nan(json_object_get(site, key));
+	return sum;
+}
+
 /* NaN: unknown. What ended has its last numbers in its exit record. */
 static double counted(const struct stream *s, const char *metric)
 {
 	double value = number_or_nan(json_object_get(s->snapshot, metric));
+	size_t i;
 
-	if (!strcmp(metric, "odd_intervals"))
-		return s->odd_intervals;
-	if (!strcmp(metric, "negatives"))
-		return s->negatives;
+	for (i = 0; i < sizeof(oddities) / sizeof(*oddities); i++)
+		if (!strcmp(metric, oddities[i].metric))
+			return *(const double *)((const char *)s + oddities[i].offset);
+	if (strchr(metric, ':'))
+		return of_function(s, metric);
 	if (!isnan(value))
 		return value;
 	return number_or_nan(json_object_get(json_object_get(s->exit, "totals"), metric));
@@ -269,8 +331,8 @@ static int judge(json_t *work, const struct stream *s, const char *wish, char **
 		return finish("error", "the stream has no header");
 	if (!s->trailer)
 		return finish("error", "the stream has no trailer: it was cut");
-	if (!s->snapshot)
-		return finish("error", "the stream has no snapshot");
+	if (!s->snapshot && !s->sites)
+		return finish("error", "the stream has neither snapshot nor call site");
 	if (!rung_is(s, wish))
 		return finish("error", "another rung answered than %s", wish);
 	for (; *pairs; pairs++)
@@ -301,5 +363,6 @@ int main(int argc, char **argv)
 	json_decref(s.snapshot);
 	json_decref(s.exit);
 	json_decref(s.trailer);
+	json_decref(s.sites);
 	return status;
 }

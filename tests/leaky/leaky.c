@@ -182,6 +182,8 @@ PLACE void replace_dup(void)
 	close(fd);
 }
 
+enum { BEHAVED = 10 }; /* opens of it */
+
 PLACE void behave(void)
 {
 	close_file();
@@ -296,10 +298,15 @@ static void work(void)
 	pthread_join(thread, NULL);
 }
 
+/* How many are open of each place, and how many each thread has opened. */
 static void tell(void)
 {
+	int first = OPENS + DUPS + 2 * ACCEPTS + 1 + rounds * BEHAVED;
+	int other = SOCKETS + EVENTFDS + rounds * BEHAVED;
+
 	printf("{\"leak_open\":%d,\"leak_socket\":%d,\"leak_dup\":%d,\"leak_accept\":%d,"
-	       "\"leak_eventfd\":%d}\n", OPENS, SOCKETS, DUPS, ACCEPTS, EVENTFDS);
+	       "\"leak_eventfd\":%d,\"first_thread\":%d,\"other_thread\":%d}\n",
+	       OPENS, SOCKETS, DUPS, ACCEPTS, EVENTFDS, first, other);
 	fflush(stdout);
 }
 
