@@ -49,7 +49,8 @@ static __always_inline bool write_element(struct bpf_iter__bpf_map_elem *ctx, u3
 	{                                                                           \
 		u64 session = ctx->meta->session_id;                                \
 		value_type *v = ctx->value;                                         \
-		if (v && v->session != session && write_element(ctx, sizeof(*v)))   \
+		if (v && v->session != (typeof(v->session))session &&               \
+		    write_element(ctx, sizeof(*v)))                                 \
 			v->session = session;                                       \
 		return 0;                                                           \
 	}                                                                           \

@@ -40,10 +40,22 @@ static __always_inline struct sched_thread *thread_new(u64 key, struct task_stru
 	struct sched_thread t = {};
 
 	t.process = process_id(task);
+	t.tid = task->pid;
 	t.voluntary = task->nvcsw;
 	t.involuntary = task->nivcsw;
 	bpf_map_update_elem(&sched_threads, &key, &t, BPF_NOEXIST);
 	return bpf_map_lookup_elem(&sched_threads, &key);
+}
+
+/* NULL also for another thread's, which is then taken away. */
+static __always_inline struct sched_thread *thread_find(u64 key, struct task_struct *task)
+{
+	struct sched_thread *t = bpf_map_lookup_elem(&sched_threads, &key);
+
+	if (!t || t->tid == task->pid)
+		return t;
+	bpf_map_delete_elem(&sched_threads, &key);
+	return NULL;
 }
 
 static __always_inline struct sched_process *process_get(u64 id)
@@ -92,7 +104,7 @@ int BPF_PROG(sched_switch, bool preempt, struct task_struct *prev)
 		thread_fold(key, prev);
 		return 0;
 	}
-	t = bpf_map_lookup_elem(&sched_threads, &key);
+	t = thread_find(key, prev);
 	if (!t)
 		t = thread_new(key, prev);
 	if (!t) {
@@ -127,7 +139,7 @@ static __always_inline void thread_ensure(struct task_struct *task)
 {
 	u64 key = (u64)task;
 
-	if (bpf_map_lookup_elem(&sched_threads, &key))
+	if (thread_find(key, task))
 		return;
 	thread_new(key, task);
 	if (task_is_dead(task))

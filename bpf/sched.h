@@ -9,12 +9,14 @@
 
 /* Value of `sched_threads`; the key is the address of the task_struct, which no other thread can
  * have before this one's last switch (a TID can be taken again before it). Written by its thread
- * alone. */
+ * alone. One whose process was no longer watched at that switch leaves its entry behind, for the
+ * next thread at this address to find: that is not its own TID. */
 struct sched_thread {
 	__u64 process;	   /* PROCESS_ID */
 	__u64 voluntary;   /* the kernel's own nvcsw at the last switch, from before ktally too */
 	__u64 involuntary; /* nivcsw */
-	__u64 session;	   /* the reader's, see read.bpf.h */
+	__s32 tid;
+	__u32 session;	   /* the reader's, see read.bpf.h */
 };
 
 /* What the kernel keeps of a thread's time. */

@@ -12,6 +12,7 @@
 #include "base/bpfread.h"
 #include "base/procfs.h"
 #include "bpf/sched.h"
+#include "bpf/targets.h"
 #include "probes/probe.h"
 #include "sched.skel.h"
 
@@ -148,14 +149,22 @@ static void add_ended(struct process_table *table, const struct bpf_reader *r)
 	}
 }
 
-static void add_live(struct process_table *table, const struct bpf_reader *r)
+static bool is_watched(const struct bpf_shared *shared, uint64_t id)
+{
+	return shared->watched[PROCESS_ID_PID(id) & shared->watched_mask];
+}
+
+/* A process that left its target takes its threads' entries along here. */
+static void add_live(const struct probe_env *env, const struct bpf_reader *r)
 {
 	size_t i;
 
 	for (i = 0; i < r->count; i++) {
 		const struct sched_thread *v = bpf_reader_value(r, i);
-		struct process *p = process_find(table, v->process);
+		struct process *p = process_find(env->table, v->process);
 
+		if (!p && !is_watched(&env->shared, v->process))
+			bpf_reader_forget(r, *(const uint64_t *)bpf_reader_key(r, i));
 		if (!p)
 			continue;
 		add_switches(p, v->voluntary, v->involuntary);
@@ -200,7 +209,7 @@ static int read_tp_btf(void *self)
 		return err;
 	add_ended(table, &s->processes);
 	add_now(table, &s->now);
-	add_live(table, &s->threads);
+	add_live(s->env, &s->threads);
 	return 0;
 }
 
