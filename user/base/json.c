@@ -285,10 +285,13 @@ static bool fixed_split(double value, int decimals, struct fixed *ret)
 
 	if (!(magnitude < TWO_53))
 		return false;
-	/* The fraction is exact, and scaled alone it fits 64 bits at nine decimals. */
-	ret->whole = (uint64_t)magnitude;
-	ret->fraction = (uint64_t)round_even((magnitude - (double)ret->whole) *
-					     powers_of_ten[decimals]);
+	ret->whole = (uint64_t)(int64_t)magnitude;
+	ret->fraction = 0;
+	/* The fraction is exact, and scaled alone it fits 64 bits at nine decimals. Mostly there is
+	 * none. */
+	magnitude -= (double)(int64_t)ret->whole;
+	if (magnitude)
+		ret->fraction = (uint64_t)round_even(magnitude * powers_of_ten[decimals]);
 	if (ret->fraction == powers_of_ten[decimals]) {
 		ret->fraction = 0;
 		ret->whole++;
@@ -312,7 +315,10 @@ static char *write_fixed(char *to, double value, int decimals)
 	if (!decimals)
 		return to;
 	*to++ = '.';
-	digits_before(to + decimals, f.fraction, decimals);
+	if (f.fraction)
+		digits_before(to + decimals, f.fraction, decimals);
+	else
+		memcpy(to, "000000000", 9); /* there is room for NUMBER_MAX */
 	return to + decimals;
 }
 
@@ -349,6 +355,8 @@ double jsonw_fixed_value(double value, int decimals)
 	struct fixed f;
 	double v;
 
+	if (fabs(value) < TWO_53 && value == (double)(int64_t)value)
+		return (double)(int64_t)value; /* without the sign of a zero */
 	if (!fixed_split(value, decimals, &f))
 		return NAN;
 	if (f.whole < (1ULL << 53) / powers_of_ten[decimals]) {

@@ -38,11 +38,6 @@ size_t metric_find(const char *name)
 	return i;
 }
 
-bool raw_is_kept(int raw)
-{
-	return raw_kinds[raw] != RAW_GAUGE && raw_kinds[raw] != RAW_OWN;
-}
-
 void raw_row_clear(struct raw_row *row)
 {
 	size_t i;

@@ -68,7 +68,10 @@ extern const enum raw_kind raw_kinds[RAW_COUNT];
 /* METRIC_COUNT when there is none of this name. */
 size_t metric_find(const char *name);
 /* Does a target keep what its ended members counted? */
-bool raw_is_kept(int raw);
+static inline bool raw_is_kept(int raw)
+{
+	return raw_kinds[raw] != RAW_GAUGE && raw_kinds[raw] != RAW_OWN;
+}
 /* Sets every value to RAW_UNKNOWN. */
 void raw_row_clear(struct raw_row *row);
 
