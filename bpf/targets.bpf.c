@@ -30,6 +30,16 @@ const volatile __u64 comm_groups = 0;	/* all bits of globs.group[] */
 const volatile struct comm_globs globs = {};
 
 __u64 members_lost = 0; /* processes that found the map full */
+__u64 members_changes = 0; /* of the map: while it stands still user space need not read it */
+
+/* First, since some kernels refuse it and all is loaded again without it. */
+MAP_READER(members, struct member)
+
+/* After the change: whoever sees the new number sees the change too. */
+static __always_inline void members_changed(void)
+{
+	__sync_fetch_and_add(&members_changes, 1);
+}
 
 static __always_inline u64 groups_by_comm(const char *comm)
 {
@@ -111,6 +121,7 @@ static __always_inline void watch(struct task_struct *task, u64 groups, u32 flag
 		__sync_fetch_and_add(&members_lost, 1);
 	else if (byte)
 		*byte = 1;
+	members_changed();
 }
 
 static __always_inline struct member *member_of(struct task_struct *task)
@@ -135,10 +146,12 @@ static __always_inline void join(struct task_struct *leader, u64 groups)
 {
 	struct member *m = member_of(leader);
 
-	if (m)
-		m->groups |= groups;
-	else
+	if (!m) {
 		watch(leader, groups, 0, leader->real_parent->tgid);
+	} else if (groups & ~m->groups) {
+		m->groups |= groups;
+		members_changed();
+	}
 }
 
 /* Runs in the parent, before the child runs for the first time, as sched_process_fork does. That
@@ -183,6 +196,7 @@ int BPF_PROG(targets_exec, struct task_struct *task, pid_t old_pid, struct linux
 		return 0;
 	m->execs++;
 	bpf_probe_read_kernel_str(m->comm, sizeof(m->comm), task->comm);
+	members_changed();
 	return 0;
 }
 
@@ -198,8 +212,10 @@ int BPF_PROG(targets_rename, struct task_struct *task, const char *comm)
 		return 0;
 	bpf_probe_read_kernel_str(name, sizeof(name), comm);
 	m = member_of(task);
-	if (m)
+	if (m) {
 		__builtin_memcpy(m->comm, name, sizeof(name));
+		members_changed();
+	}
 	groups = groups_by_comm(name);
 	if (groups)
 		join(task, groups);
@@ -219,10 +235,12 @@ int BPF_PROG(targets_attach, struct cgroup *dst, const char *path, struct task_s
 		return 0;
 	groups = groups_by_cgroup(leader);
 	m = member_of(leader);
-	if (m)
+	if (m) {
 		m->groups = (m->groups & ~cgroup_groups) | groups;
-	else if (groups)
+		members_changed();
+	} else if (groups) {
 		join(leader, groups);
+	}
 	return 0;
 }
 
@@ -237,7 +255,6 @@ int BPF_PROG(targets_exit, struct task_struct *task)
 	m->exit_status = signal->flags & SIGNAL_GROUP_EXIT ? signal->group_exit_code :
 							     task->group_leader->exit_code;
 	m->flags |= MEMBER_EXITED;
+	members_changed();
 	return 0;
 }
-
-MAP_READER(members, struct member)

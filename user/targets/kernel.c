@@ -28,6 +28,8 @@ struct targets_kernel {
 	uint8_t *watched; /* the map's memory: one byte per PID */
 	size_t watched_size;
 	struct bpf_reader reader;
+	uint64_t changes_read; /* members_changes before the last read */
+	bool inserted;	       /* by user space, since then */
 };
 
 /* Fork is followed always: it clears the byte of a reused PID; rename keeps names up to date. */
@@ -203,6 +205,7 @@ int targets_kernel_insert(struct targets *t, const struct process *p)
 		bpf_map_update_elem(fd, &p->id, &there, BPF_EXIST);
 	}
 	__atomic_store_n(watched_byte(t, p->pid), 1, __ATOMIC_SEQ_CST);
+	t->kernel->inserted = true;
 	return 0;
 }
 
@@ -243,15 +246,29 @@ static int mirror(struct targets *t, uint64_t id, const struct member *m)
 	return 0;
 }
 
+/* Processes that stay what they are change nothing here for hours. */
+static bool has_changed(struct targets_kernel *k)
+{
+	uint64_t changes = __atomic_load_n(&k->skel->bss->members_changes, __ATOMIC_SEQ_CST);
+	bool changed = k->inserted || changes != k->changes_read;
+
+	k->changes_read = changes;
+	k->inserted = false;
+	return changed;
+}
+
 int targets_kernel_refresh(struct targets *t)
 {
 	struct bpf_reader *r = &t->kernel->reader;
 	size_t i;
 	int err;
 
+	if (!has_changed(t->kernel))
+		return 0;
 	err = bpf_reader_read(r);
 	for (i = 0; i < r->count && !err; i++)
 		err = mirror(t, *(const uint64_t *)bpf_reader_key(r, i), bpf_reader_value(r, i));
+	t->kernel->inserted |= err != 0; /* once more */
 	return err;
 }
 
