@@ -332,7 +332,7 @@ int BPF_PROG(fd_exit, struct task_struct *task)
 	struct fd_process *p;
 	u64 id;
 
-	if (!is_watched(task->tgid) || task->signal->live.counter)
+	if (!is_watched(task->tgid) || BPF_CORE_READ(task, signal, live.counter))
 		return 0;
 	id = process_id(task);
 	p = fd_process_get(id);

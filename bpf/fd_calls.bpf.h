@@ -4,6 +4,7 @@
 #ifndef KTALLY_FD_CALLS_BPF_H
 #define KTALLY_FD_CALLS_BPF_H
 
+#include "fds.bpf.h"
 #include "syscalls.bpf.h"
 #include "targets.bpf.h"
 

@@ -35,11 +35,12 @@ __u64 sched_lost = 0; /* switches of threads and ends of processes that found th
  * had counted before is taken from the kernel. */
 __u32 sched_prime = 0;
 
-static __always_inline struct sched_thread *thread_new(u64 key, struct task_struct *task)
+static __always_inline struct sched_thread *thread_new(u64 key, struct task_struct *task,
+						       u64 process)
 {
 	struct sched_thread t = {};
 
-	t.process = process_id(task);
+	t.process = process;
 	t.tid = task->pid;
 	t.voluntary = task->nvcsw;
 	t.involuntary = task->nivcsw;
@@ -106,7 +107,7 @@ int BPF_PROG(sched_switch, bool preempt, struct task_struct *prev)
 	}
 	t = thread_find(key, prev);
 	if (!t)
-		t = thread_new(key, prev);
+		t = thread_new(key, prev, process_id(prev));
 	if (!t) {
 		__sync_fetch_and_add(&sched_lost, 1);
 		return 0;
@@ -119,7 +120,8 @@ int BPF_PROG(sched_switch, bool preempt, struct task_struct *prev)
 /* Before ktally: the ended threads of a process, whose lifetimes nobody knows. */
 static __always_inline void add_before(struct task_struct *leader)
 {
-	u64 id = process_id(leader);
+	struct signal_struct *signal = leader->signal;
+	u64 id = leader_process_id(leader);
 	struct sched_process *p = bpf_map_lookup_elem(&sched_processes, &id);
 
 	if (p)
@@ -127,21 +129,21 @@ static __always_inline void add_before(struct task_struct *leader)
 	p = process_get(id);
 	if (!p)
 		return;
-	__sync_fetch_and_add(&p->voluntary, leader->signal->nvcsw);
-	__sync_fetch_and_add(&p->involuntary, leader->signal->nivcsw);
-	__sync_fetch_and_add(&p->clocks.lifetime_ns, leader->signal->sum_sched_runtime);
-	__sync_fetch_and_add(&p->clocks.runtime_ns, leader->signal->sum_sched_runtime);
+	__sync_fetch_and_add(&p->voluntary, signal->nvcsw);
+	__sync_fetch_and_add(&p->involuntary, signal->nivcsw);
+	__sync_fetch_and_add(&p->clocks.lifetime_ns, signal->sum_sched_runtime);
+	__sync_fetch_and_add(&p->clocks.runtime_ns, signal->sum_sched_runtime);
 }
 
 /* A thread that has not switched since it was born, or since ktally came, gets its entry here. If
  * it died meanwhile, its last switch found none to take away: it is taken away here. */
-static __always_inline void thread_ensure(struct task_struct *task)
+static __always_inline void thread_ensure(struct task_struct *task, u64 process)
 {
 	u64 key = (u64)task;
 
 	if (thread_find(key, task))
 		return;
-	thread_new(key, task);
+	thread_new(key, task, process);
 	if (task_is_dead(task))
 		bpf_map_delete_elem(&sched_threads, &key);
 }
@@ -151,13 +153,15 @@ int sched_now(struct bpf_iter__task *ctx)
 {
 	struct task_struct *task = ctx->task;
 	struct sched_now_rec rec = {};
+	struct task_struct *leader;
 
 	if (!task || !is_watched(task->tgid) || task_is_dead(task))
 		return 0;
+	leader = task->group_leader;
+	rec.process = leader_process_id(leader);
 	if (sched_prime && task->pid == task->tgid)
-		add_before(task);
-	thread_ensure(task);
-	rec.process = process_id(task);
+		add_before(leader);
+	thread_ensure(task, rec.process);
 	rec.clocks.lifetime_ns = bpf_ktime_get_ns() - task->start_time;
 	rec.clocks.runtime_ns = task->se.sum_exec_runtime;
 	rec.clocks.run_delay_ns = task->sched_info.run_delay + task_waiting_ns(task);

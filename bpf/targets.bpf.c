@@ -92,31 +92,31 @@ static __always_inline u64 groups_by_cgroup(struct task_struct *task)
 }
 
 /* Of a process with one thread, which is what is born, executes or changes its name. */
-static __always_inline void set_base(struct member *m, struct task_struct *task)
+static __always_inline void set_base(struct member *m, struct task_struct *leader)
 {
-	struct signal_struct *signal = task->signal;
+	struct signal_struct *signal = leader->signal;
 
 	if (signal->nr_threads != 1)
 		return;
 	m->flags |= MEMBER_BASE;
-	m->base.utime_ns = signal->utime + task->utime;
-	m->base.stime_ns = signal->stime + task->stime;
-	m->base.runtime_ns = signal->sum_sched_runtime + task->se.sum_exec_runtime;
-	m->base.voluntary = signal->nvcsw + task->nvcsw;
-	m->base.involuntary = signal->nivcsw + task->nivcsw;
+	m->base.utime_ns = signal->utime + leader->utime;
+	m->base.stime_ns = signal->stime + leader->stime;
+	m->base.runtime_ns = signal->sum_sched_runtime + leader->se.sum_exec_runtime;
+	m->base.voluntary = signal->nvcsw + leader->nvcsw;
+	m->base.involuntary = signal->nivcsw + leader->nivcsw;
 }
 
-static __always_inline void watch(struct task_struct *task, u64 groups, u32 flags, u32 ppid)
+static __always_inline void watch(struct task_struct *leader, u64 groups, u32 flags, u32 ppid)
 {
 	struct member m = {};
-	u64 id = process_id(task);
-	u8 *byte = watched_byte(task->tgid);
+	u64 id = leader_process_id(leader);
+	u8 *byte = watched_byte(leader->tgid);
 
 	m.groups = groups;
 	m.flags = flags;
 	m.ppid = ppid;
-	set_base(&m, task);
-	bpf_probe_read_kernel_str(m.comm, sizeof(m.comm), task->group_leader->comm);
+	set_base(&m, leader);
+	bpf_probe_read_kernel_str(m.comm, sizeof(m.comm), leader->comm);
 	if (bpf_map_update_elem(&members, &id, &m, BPF_ANY))
 		__sync_fetch_and_add(&members_lost, 1);
 	else if (byte)
@@ -124,11 +124,11 @@ static __always_inline void watch(struct task_struct *task, u64 groups, u32 flag
 	members_changed();
 }
 
-static __always_inline struct member *member_of(struct task_struct *task)
+static __always_inline struct member *member_of(struct task_struct *leader)
 {
-	u64 id = process_id(task);
+	u64 id = leader_process_id(leader);
 
-	return is_watched(task->tgid) ? bpf_map_lookup_elem(&members, &id) : NULL;
+	return is_watched(leader->tgid) ? bpf_map_lookup_elem(&members, &id) : NULL;
 }
 
 static __always_inline struct member *member_current(u32 tgid)
@@ -171,7 +171,7 @@ int BPF_PROG(targets_fork, struct task_struct *child)
 	groups = all_group | (m ? m->groups & tree_groups : 0) | groups_by_cgroup(child) |
 		 groups_by_comm(child->comm);
 	if (groups) {
-		watch(child, groups, MEMBER_BORN, parent);
+		watch(child->group_leader, groups, MEMBER_BORN, parent);
 		return 0;
 	}
 	byte = watched_byte(child->tgid);
@@ -183,15 +183,16 @@ int BPF_PROG(targets_fork, struct task_struct *child)
 SEC("?tp_btf/sched_process_exec")
 int BPF_PROG(targets_exec, struct task_struct *task, pid_t old_pid, struct linux_binprm *bprm)
 {
+	struct task_struct *leader = task->group_leader;
 	struct member *m;
 	u64 groups;
 
 	if (gate_tgid && task->tgid == gate_tgid && !is_watched(task->tgid)) {
 		groups = gate_group | all_group | groups_by_cgroup(task) |
 			 groups_by_comm(task->comm);
-		watch(task, groups, MEMBER_BORN, task->real_parent->tgid);
+		watch(leader, groups, MEMBER_BORN, leader->real_parent->tgid);
 	}
-	m = member_of(task);
+	m = member_of(leader);
 	if (!m)
 		return 0;
 	m->execs++;
@@ -204,6 +205,7 @@ int BPF_PROG(targets_exec, struct task_struct *task, pid_t old_pid, struct linux
 SEC("?tp_btf/task_rename")
 int BPF_PROG(targets_rename, struct task_struct *task, const char *comm)
 {
+	struct task_struct *leader = task->group_leader;
 	char name[COMM_LEN] = {};
 	struct member *m;
 	u64 groups;
@@ -211,14 +213,14 @@ int BPF_PROG(targets_rename, struct task_struct *task, const char *comm)
 	if (task->pid != task->tgid || task->flags & PF_KTHREAD)
 		return 0;
 	bpf_probe_read_kernel_str(name, sizeof(name), comm);
-	m = member_of(task);
+	m = member_of(leader);
 	if (m) {
 		__builtin_memcpy(m->comm, name, sizeof(name));
 		members_changed();
 	}
 	groups = groups_by_comm(name);
 	if (groups)
-		join(task, groups);
+		join(leader, groups);
 	return 0;
 }
 
@@ -247,13 +249,14 @@ int BPF_PROG(targets_attach, struct cgroup *dst, const char *path, struct task_s
 SEC("?tp_btf/sched_process_exit")
 int BPF_PROG(targets_exit, struct task_struct *task)
 {
-	struct signal_struct *signal = task->signal;
-	struct member *m = member_of(task);
+	struct task_struct *leader = task->group_leader;
+	struct signal_struct *signal = leader->signal;
+	struct member *m = member_of(leader);
 
 	if (!m || signal->live.counter || lose_this_one(&members_lost))
 		return 0;
-	m->exit_status = signal->flags & SIGNAL_GROUP_EXIT ? signal->group_exit_code :
-							     task->group_leader->exit_code;
+	m->exit_status =
+		signal->flags & SIGNAL_GROUP_EXIT ? signal->group_exit_code : leader->exit_code;
 	m->flags |= MEMBER_EXITED;
 	members_changed();
 	return 0;

@@ -45,10 +45,23 @@ static __always_inline bool is_watched(u32 tgid)
 	return byte && *byte;
 }
 
-/* Only for BTF pointers (tp_btf arguments, iterators). */
+/* For BTF pointers (tp_btf arguments, iterators) to a process's first thread. */
+static __always_inline u64 leader_process_id(struct task_struct *leader)
+{
+	return PROCESS_ID(leader->tgid, leader->start_boottime / USER_HZ_NS);
+}
+
+/*
+ * To any thread. By helpers: for a pointer that is read from a program's argument itself, such as
+ * task->group_leader, the verifier searches all of the kernel's types by name, some times over
+ * (btf_nested_type_is_trusted, kernel/bpf/btf.c, since 6.3): a millisecond for each at load, and
+ * again on each path that leads there. Programs that run often take such pointers once, first.
+ */
 static __always_inline u64 process_id(struct task_struct *task)
 {
-	return PROCESS_ID(task->tgid, task->group_leader->start_boottime / USER_HZ_NS);
+	u64 start = BPF_CORE_READ(task, group_leader, start_boottime);
+
+	return PROCESS_ID(task->tgid, start / USER_HZ_NS);
 }
 
 /* For the current task, from any program type. */
