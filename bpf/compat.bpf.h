@@ -58,6 +58,14 @@ static __always_inline u64 task_waiting_ns(struct task_struct *task)
 	return clock > since ? clock - since : 0;
 }
 
+/* Of a kernel without CONFIG_SCHED_INFO, which does not count it, 0. */
+static __always_inline u64 task_run_delay_ns(struct task_struct *task)
+{
+	if (!bpf_core_field_exists(task->sched_info.run_delay))
+		return 0;
+	return task->sched_info.run_delay + task_waiting_ns(task);
+}
+
 /* 6.2, commit f1a7941243c1: rss_stat became four per-CPU counters; before, it was a struct of four
  * plain ones. The common part is read, as /proc/PID/statm does; each CPU holds back below 64
  * pages. */

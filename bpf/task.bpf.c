@@ -160,6 +160,10 @@ int task_read(struct bpf_iter__task *ctx)
 	rec.kind = leads ? TASK_REC_LEADER : TASK_REC_THREAD;
 	rec.may_run = may_run(task); /* before its account, which then has what it runs next */
 	account_add_thread(&rec.account, task);
+	if (!task_is_dead(task)) {
+		rec.lifetime_ns = bpf_ktime_get_ns() - task->start_time;
+		rec.run_delay_ns = task_run_delay_ns(task);
+	}
 	bpf_seq_write(ctx->meta->seq, &rec, sizeof(rec));
 	if (leads)
 		write_leader(ctx->meta->seq, &parts);

@@ -27,6 +27,9 @@ struct task_thread_rec {
 	__u32 kind;    /* enum task_rec_kind */
 	__u32 may_run; /* it was on a CPU, so runtime_ns may be behind by up to a tick */
 	struct task_account account;
+	/* For the sched instrument; both 0: it is dead, and in that one's own map. */
+	__u64 lifetime_ns;
+	__u64 run_delay_ns;
 };
 
 struct task_leader_rec {

@@ -21,6 +21,7 @@ struct probe_env {
 	int proc_fd;
 	struct bpf_shared shared;
 	uint64_t now_ns; /* CLOCK_MONOTONIC, of the read under way */
+	bool live_clocks; /* the task instrument, opened before sched, fills process->live */
 	bool debuginfod;	/* names may come from the network */
 };
 

@@ -120,11 +120,17 @@ static int open_tp_btf(void *self, char *reason)
 	return err;
 }
 
-static void add_clocks(struct process *p, const struct sched_clocks *c)
+static void add_clocks(struct process *p, int64_t lifetime_ns, int64_t runtime_ns,
+		       int64_t run_delay_ns)
 {
-	p->lifetime_ns += (int64_t)c->lifetime_ns;
-	raw_add(&p->now, RAW_ONCPU_NS, (int64_t)c->runtime_ns);
-	raw_add(&p->now, RAW_RUNQUEUE_NS, (int64_t)c->run_delay_ns);
+	p->lifetime_ns += lifetime_ns;
+	raw_add(&p->now, RAW_ONCPU_NS, runtime_ns);
+	raw_add(&p->now, RAW_RUNQUEUE_NS, run_delay_ns);
+}
+
+static void add_kernel_clocks(struct process *p, const struct sched_clocks *c)
+{
+	add_clocks(p, (int64_t)c->lifetime_ns, (int64_t)c->runtime_ns, (int64_t)c->run_delay_ns);
 }
 
 static void add_switches(struct process *p, uint64_t voluntary, uint64_t involuntary)
@@ -144,7 +150,7 @@ static void add_ended(struct process_table *table, const struct bpf_reader *r)
 
 		if (!p)
 			continue;
-		add_clocks(p, &v->clocks);
+		add_kernel_clocks(p, &v->clocks);
 		add_switches(p, v->voluntary, v->involuntary);
 	}
 }
@@ -181,13 +187,14 @@ static void add_now(struct process_table *table, const struct bpf_reader *r)
 		struct process *p = process_find(table, v->process);
 
 		if (p)
-			add_clocks(p, &v->clocks);
+			add_kernel_clocks(p, &v->clocks);
 	}
 }
 
 /* Ended threads first: one that ends meanwhile is then missing from this read and in the next one,
- * where the other order would count it twice and take it back. The iterator before the threads,
- * since it makes the entries of those that have not switched yet. */
+ * where the other order would count it twice and take it back. The clocks of live ones come with
+ * the task instrument's records where that reads the kernel's: one pass over all tasks is most of
+ * what a tick costs. */
 static int read_tp_btf(void *self)
 {
 	struct sched *s = self;
@@ -201,14 +208,15 @@ static int read_tp_btf(void *self)
 		p->lifetime_ns = 0;
 	}
 	err = bpf_reader_read(&s->processes);
-	if (!err)
+	if (!err && !s->env->live_clocks)
 		err = bpf_reader_read(&s->now);
 	if (!err)
 		err = bpf_reader_read(&s->threads);
 	if (err)
 		return err;
 	add_ended(table, &s->processes);
-	add_now(table, &s->now);
+	if (!s->env->live_clocks)
+		add_now(table, &s->now);
 	add_live(s->env, &s->threads);
 	return 0;
 }
@@ -258,6 +266,9 @@ static int confirm(void *self)
 	if (!s->skel)
 		return 0;
 	HASH_ITER(hh, s->env->table->by_id, p, next) {
+		if (s->env->live_clocks && p->live.lifetime_ns)
+			add_clocks(p, p->live.lifetime_ns, p->live.runtime_ns,
+				   p->live.run_delay_ns);
 		if (p->lifetime_ns)
 			settle_clocks(p);
 		if (p->seen && !process_ended(p))

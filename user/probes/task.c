@@ -96,6 +96,7 @@ static int open_iter(void *self, char *reason)
 	err = start_bpf(t, reason);
 	if (err)
 		close_bpf(t);
+	t->env->live_clocks = !err;
 	return err;
 }
 
@@ -140,6 +141,15 @@ static void add_account(struct process *p, const struct task_account *a)
 	raw_add(&p->now, RAW_CPU_NS, a->runtime_ns);
 	raw_add(&p->now, RAW_CPU_USER_NS, a->utime_ns);
 	raw_add(&p->now, RAW_CPU_SYSTEM_NS, a->stime_ns);
+}
+
+static void add_clocks(struct process_clocks *live, const struct task_thread_rec *rec)
+{
+	if (!rec->lifetime_ns)
+		return;
+	live->lifetime_ns += (int64_t)rec->lifetime_ns;
+	live->runtime_ns += (int64_t)rec->account.runtime_ns;
+	live->run_delay_ns += (int64_t)rec->run_delay_ns;
 }
 
 static void known(struct process *p, enum raw_id id, int64_t value)
@@ -193,6 +203,7 @@ static size_t parse(struct task *t, const char *data, size_t len)
 		p = find(t, rec->process);
 		if (p) {
 			add_account(p, &rec->account);
+			add_clocks(&p->live, rec);
 			p->kernel_voluntary += rec->account.voluntary;
 			p->kernel_involuntary += rec->account.involuntary;
 			p->seen_threads++;
@@ -301,6 +312,7 @@ static int read_iter(void *self)
 		p->seen = p->may_run = false;
 		p->seen_threads = 0;
 		p->kernel_voluntary = p->kernel_involuntary = 0;
+		p->live = (struct process_clocks){ 0 };
 	}
 	err = run_iterator(t);
 	if (err)

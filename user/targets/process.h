@@ -12,6 +12,13 @@
 
 #define PROCESS_FD_NONE (-1)
 
+/* Of its threads alive, summed. */
+struct process_clocks {
+	int64_t lifetime_ns;
+	int64_t runtime_ns;
+	int64_t run_delay_ns;
+};
+
 struct process {
 	UT_hash_handle hh; /* beside the key: a search touches one line of memory */
 	uint64_t id;	   /* PROCESS_ID: PID and start time */
@@ -41,6 +48,7 @@ struct process {
 	int64_t kernel_switches_before; /* both, at the read before; RAW_UNKNOWN: none */
 	int64_t counted_switches;	/* by the sched instrument, at this read */
 	int64_t lifetime_ns;		/* likewise: of all its threads, summed */
+	struct process_clocks live;	/* by the task instrument, at this read */
 	int dir_fd;	   /* /proc/PID, or PROCESS_FD_NONE */
 	int64_t fd_base; /* open descriptors when its counting began; RAW_UNKNOWN: not yet known */
 	struct raw_row now;
