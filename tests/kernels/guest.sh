@@ -66,6 +66,7 @@ disturb() {
 	case $how in
 	clock) date -s "@$(($(date +%s) - 86400))" >/dev/null ;;
 	offline) echo 0 >/sys/devices/system/cpu/cpu1/online ;;
+	wrap) echo 512 >/proc/sys/kernel/pid_max ;;
 	esac
 }
 
@@ -73,6 +74,7 @@ settle() {
 	case $how in
 	clock) date -s "@$(($(date +%s) + 86400))" >/dev/null ;;
 	offline) echo 1 >/sys/devices/system/cpu/cpu1/online ;;
+	wrap) echo 32768 >/proc/sys/kernel/pid_max ;;
 	esac
 }
 
@@ -80,7 +82,7 @@ settle() {
 target() {
 	case $how in
 	attach | rest | clock) echo "-p $worker" ;;
-	follow | offline) echo "-f -p $worker" ;;
+	follow | offline | wrap) echo "-f -p $worker" ;;
 	cgroup) echo "-c $cgroup" ;;
 	comm) echo "-C ${workload%% *}" ;;
 	esac
