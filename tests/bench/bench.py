@@ -2,13 +2,15 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Measures all parts, or those that are named, and writes docs/BENCHMARKS.md when all were.
 
-bench.py [start] [snapshots] [switches] [calls] [opens] [programs] [growth] [jsonl] [rules]
+bench.py [start] [snapshots] [switches] [calls] [opens] [programs] [contended] [growth] [memory]
+         [jsonl] [rules]
 """
 import pathlib
 import sys
 
 import hooks
 import report
+import scale
 import ticks
 import tools
 
@@ -19,7 +21,9 @@ PARTS = {
     "calls": hooks.measure_calls,
     "opens": hooks.measure_opens,
     "programs": hooks.measure_programs,
+    "contended": scale.measure_contended,
     "growth": ticks.measure_growth,
+    "memory": scale.measure_memory,
     "jsonl": ticks.measure_jsonl,
     "rules": ticks.measure_rules,
 }
