@@ -12,7 +12,7 @@
 struct one {
 	struct raw_row now;
 	struct raw_row last;
-	struct raw_row first;
+	struct raw_start first;
 	bool counts_history;
 	bool alive;
 };
@@ -21,7 +21,8 @@ static void one_init(struct one *o, bool counts_history)
 {
 	raw_row_clear(&o->now);
 	raw_row_clear(&o->last);
-	raw_row_clear(&o->first);
+	for (size_t i = 0; i < RAW_LIFETIMES; i++)
+		o->first.v[i] = RAW_UNKNOWN;
 	o->counts_history = counts_history;
 	o->alive = true;
 }

@@ -37,7 +37,7 @@ static void a_new_process_knows_nothing(void **state)
 	for (i = 0; i < RAW_COUNT; i++) {
 		assert_true(p->now.v[i] == RAW_UNKNOWN);
 		assert_true(p->last.v[i] == RAW_UNKNOWN);
-		assert_true(p->first.v[i] == RAW_UNKNOWN);
+		assert_true(raw_start_of(&p->first, (int)i) == RAW_UNKNOWN);
 	}
 	assert_true(p->fd_base == RAW_UNKNOWN);
 	assert_false(process_ended(p));
@@ -121,11 +121,11 @@ static void the_interval_begins_at_the_last_tick_or_the_first_sight(void **state
 
 	(void)state;
 	p->first.v[RAW_CPU_NS] = 10;
-	p->first.v[RAW_FD_OPENS] = 20;
-	p->last.v[RAW_FD_OPENS] = 30;
+	p->first.v[RAW_VOLUNTARY] = 20;
+	p->last.v[RAW_VOLUNTARY] = 30;
 	process_before(p, &before);
 	assert_int_equal(before.v[RAW_CPU_NS], 10);
-	assert_int_equal(before.v[RAW_FD_OPENS], 30);
+	assert_int_equal(before.v[RAW_VOLUNTARY], 30);
 	assert_true(before.v[RAW_ONCPU_NS] == RAW_UNKNOWN);
 	process_table_fini(&t);
 }

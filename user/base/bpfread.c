@@ -66,7 +66,7 @@ static int make_room(struct bpf_reader *r, size_t more)
 	char *records;
 
 	while (size - r->len < more)
-		size *= 2;
+		size += size / 4;
 	if (size == r->size)
 		return 0;
 	records = realloc(r->records, size);

@@ -90,7 +90,7 @@ void group_begin(struct group *g, uint64_t provided, bool keep_gauges)
  * before. */
 static int64_t contribution(const struct group_member *m, int raw, int64_t *ret_before)
 {
-	int64_t now = m->now->v[raw], first = m->first->v[raw];
+	int64_t now = m->now->v[raw], first = raw_start_of(m->first, raw);
 
 	*ret_before = 0;
 	if (!raw_is_kept(raw))

@@ -28,9 +28,9 @@ void group_begin(struct group *g, uint64_t provided, bool keep_gauges);
 struct group_member {
 	const struct raw_row *now;
 	const struct raw_row *last;
-	const struct raw_row *first; /* when it came under watch */
-	bool counts_history;         /* born under watch, or there at attach: all its counts are the
-					target's */
+	const struct raw_start *first; /* when it came under watch */
+	bool counts_history; /* born under watch, or there at attach: all its counts are the
+				target's */
 	bool alive;
 };
 void group_add(struct group *g, const struct group_member *m);

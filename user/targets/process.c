@@ -20,6 +20,7 @@ struct process *process_find(const struct process_table *t, uint64_t id)
 struct process *process_add(struct process_table *t, uint64_t id)
 {
 	struct process *p = calloc(1, sizeof(*p));
+	int i;
 
 	if (!p)
 		return NULL;
@@ -30,7 +31,8 @@ struct process *process_add(struct process_table *t, uint64_t id)
 	p->kernel_switches_before = RAW_UNKNOWN;
 	raw_row_clear(&p->now);
 	raw_row_clear(&p->last);
-	raw_row_clear(&p->first);
+	for (i = 0; i < RAW_LIFETIMES; i++)
+		p->first.v[i] = RAW_UNKNOWN;
 	HASH_ADD(hh, t->by_id, id, sizeof(p->id), p);
 	return p;
 }
@@ -90,5 +92,5 @@ void process_before(const struct process *p, struct raw_row *ret)
 	int i;
 
 	for (i = 0; i < RAW_COUNT; i++)
-		ret->v[i] = p->last.v[i] == RAW_UNKNOWN ? p->first.v[i] : p->last.v[i];
+		ret->v[i] = p->last.v[i] == RAW_UNKNOWN ? raw_start_of(&p->first, i) : p->last.v[i];
 }

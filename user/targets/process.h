@@ -53,7 +53,7 @@ struct process {
 	int64_t fd_base; /* open descriptors when its counting began; RAW_UNKNOWN: not yet known */
 	struct raw_row now;
 	struct raw_row last; /* what was known at the tick before */
-	struct raw_row first; /* what is known of the moment at which it came under watch */
+	struct raw_start first; /* what is known of the moment at which it came under watch */
 };
 
 struct process_table {
