@@ -48,6 +48,12 @@ started_or_over() {
 	count_at_least 1 '"type":"snapshot"' stream || over "$watcher"
 }
 
+# Two more snapshots: at least one whole interval.
+two_ticks() {
+	seen=$(grep -c '"type":"snapshot"' stream)
+	await 10 count_at_least $((seen + 2)) '"type":"snapshot"' stream
+}
+
 # Lets the workload do its work, and ktally see the end of it: two more ticks after the report.
 let_work() {
 	await "$LIMIT" started_or_over
@@ -56,16 +62,16 @@ let_work() {
 	echo >&4
 	await "$LIMIT" count_at_least 2 '^{' work
 	settle
-	seen=$(grep -c '"type":"snapshot"' stream)
-	await 10 count_at_least $((seen + 2)) '"type":"snapshot"' stream
+	two_ticks
 	kill -TERM "$watcher" 2>/dev/null
 }
 
 # What happens to the machine between ktally's first snapshot and the work, and is undone after it.
 disturb() {
 	case $how in
-	clock) date -s "@$(($(date +%s) - 86400))" >/dev/null ;;
+	clock) date -s "@$(($(date +%s) - 86400))" >/dev/null && two_ticks ;;
 	offline) echo 0 >/sys/devices/system/cpu/cpu1/online ;;
+	suspend) echo +4 >/sys/class/rtc/rtc0/wakealarm && echo mem >/sys/power/state ;;
 	wrap) echo 512 >/proc/sys/kernel/pid_max ;;
 	esac
 }
@@ -81,7 +87,7 @@ settle() {
 # Whom ktally watches.
 target() {
 	case $how in
-	attach | rest | clock) echo "-p $worker" ;;
+	attach | rest | clock | suspend) echo "-p $worker" ;;
 	follow | offline | wrap) echo "-f -p $worker" ;;
 	cgroup) echo "-c $cgroup" ;;
 	comm) echo "-C ${workload%% *}" ;;

@@ -12,9 +12,9 @@
  *   lost   some are lower, by no more than ktally itself says was lost of that metric
  *   wrong  anything else; the first difference is named
  * What an expression with @METRIC says must hold whatever was lost. Besides the metrics there are
- * odd_intervals and negatives, counted over all snapshots; of call sites, open:FUNCTION,
- * opened:FUNCTION and so on, summed over those whose stack passes that function, and cut_stacks and
- * untrusted_frames.
+ * odd_intervals and negatives, counted over all snapshots; sleeps and clock_steps, over all events;
+ * of call sites, open:FUNCTION, opened:FUNCTION and so on, summed over those whose stack passes
+ * that function, and cut_stacks and untrusted_frames.
  *   error  a file can't be used, or another rung answered
  */
 #include <jansson.h>
@@ -38,6 +38,8 @@ struct stream {
 	json_t *trailer;
 	double odd_intervals; /* snapshots whose interval is none */
 	double negatives;     /* numbers below zero, of those that cannot be */
+	double sleeps;	      /* events that tell of one */
+	double clock_steps;
 	json_t *sites;
 	double cut_stacks;    /* call sites whose stack does not reach its outermost frame */
 	double untrusted_frames;
@@ -49,6 +51,8 @@ static const struct {
 } oddities[] = {
 	{ "odd_intervals", offsetof(struct stream, odd_intervals) },
 	{ "negatives", offsetof(struct stream, negatives) },
+	{ "sleeps", offsetof(struct stream, sleeps) },
+	{ "clock_steps", offsetof(struct stream, clock_steps) },
 	{ "cut_stacks", offsetof(struct stream, cut_stacks) },
 	{ "untrusted_frames", offsetof(struct stream, untrusted_frames) },
 };
@@ -96,6 +100,14 @@ static void look_for_oddities(struct stream *s, json_t *snapshot)
 		s->negatives += json_number_value(value) < 0 && strcmp(key, RESIDUAL);
 }
 
+static void look_for_clocks(struct stream *s, json_t *event)
+{
+	const char *message = json_string_value(json_object_get(event, "message"));
+
+	s->sleeps += message && strstr(message, "the machine slept for ");
+	s->clock_steps += message && strstr(message, "the clock was set ");
+}
+
 /* What was open before has no stack. */
 static void keep_site(struct stream *s, json_t *site)
 {
@@ -119,6 +131,8 @@ static void sort_in(void *ctx, json_t *record)
 
 	if (is(record, "type", "snapshot"))
 		look_for_oddities(s, record);
+	if (is(record, "type", "event"))
+		look_for_clocks(s, record);
 	if (is(record, "type", "header"))
 		keep(&s->header, record);
 	else if (is(record, "type", "leak"))

@@ -25,6 +25,11 @@ uint64_t clock_boottime_ns(void)
 	return read_ns(CLOCK_BOOTTIME);
 }
 
+int64_t clock_realtime_ns(void)
+{
+	return (int64_t)read_ns(CLOCK_REALTIME);
+}
+
 double clock_realtime_seconds(void)
 {
 	struct timespec ts = {};

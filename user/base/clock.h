@@ -7,6 +7,7 @@
 
 uint64_t clock_monotonic_ns(void); /* what bpf_ktime_get_ns() reads; stands still in suspend */
 uint64_t clock_boottime_ns(void);  /* start times */
+int64_t clock_realtime_ns(void);
 double clock_realtime_seconds(void);
 uint64_t clock_own_cpu_ns(void);   /* CPU time of this process */
 /* start_boottime in ns, as BPF reads it, to the ticks of /proc/PID/stat field 22. */

@@ -99,6 +99,14 @@ void monitor_emit_event(struct ktally_monitor *m, const struct event_record *eve
 		EMIT(m, event, event);
 }
 
+void monitor_tell(struct ktally_monitor *m, const char *message)
+{
+	struct event_record e = { .timestamp = m->tick_time, .kind = EVENT_MESSAGE,
+				  .message = message };
+
+	monitor_emit_event(m, &e);
+}
+
 void monitor_emit_leak(struct ktally_monitor *m, const struct leak_record *leak)
 {
 	EMIT(m, leak, leak);

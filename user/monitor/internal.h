@@ -11,6 +11,7 @@
 #include "base/loop.h"
 #include "ktally.h"
 #include "leaks/leaks.h"
+#include "monitor/clocks.h"
 #include "monitor/doors.h"
 #include "monitor/overhead.h"
 #include "rules/assertion.h"
@@ -120,6 +121,7 @@ struct ktally_monitor {
 	uint64_t begin_cpu_ns;
 	uint64_t last_tick_ns;
 	uint64_t leaks_due_ns; /* the next report */
+	struct clocks clocks;  /* at the last tick */
 	double tick_time; /* CLOCK_REALTIME of the tick under way */
 	double tick_interval;
 	uint64_t kernel_lost; /* by instruments and targets, at the last tick */
@@ -176,6 +178,8 @@ void monitor_emit_snapshot(struct ktally_monitor *m, const struct snapshot *s);
 void monitor_emit_alert(void *monitor, const struct alert_record *alert);
 void monitor_emit_verdict(void *monitor, const struct verdict_record *verdict);
 void monitor_emit_event(struct ktally_monitor *m, const struct event_record *event);
+/* An event of kind message, to all. */
+void monitor_tell(struct ktally_monitor *m, const char *message);
 void monitor_emit_leak(struct ktally_monitor *m, const struct leak_record *leak);
 void monitor_emit_trailer(struct ktally_monitor *m);
 void monitor_flush(struct ktally_monitor *m);

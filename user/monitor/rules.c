@@ -102,14 +102,6 @@ int ktally_monitor__reload_rules(struct ktally_monitor *m)
 	return err ? monitor_fail(m, err, "%s", error.text) : 0;
 }
 
-static void tell(struct ktally_monitor *m, const char *message)
-{
-	struct event_record e = { .timestamp = m->tick_time, .kind = EVENT_MESSAGE,
-				  .message = message };
-
-	monitor_emit_event(m, &e);
-}
-
 void monitor_take_rules(struct ktally_monitor *m)
 {
 	struct rules *next;
@@ -122,12 +114,12 @@ void monitor_take_rules(struct ktally_monitor *m)
 	m->reload_message = NULL;
 	pthread_mutex_unlock(&m->lock);
 	if (message)
-		tell(m, message);
+		monitor_tell(m, message);
 	free(message);
 	if (!next || !rules_replace(m->rules, next, m->tick_time, monitor_emit_alert, m))
 		return;
 	rules_free(next);
-	tell(m, "rules are not reloaded, the old ones stay: out of memory");
+	monitor_tell(m, "rules are not reloaded, the old ones stay: out of memory");
 }
 
 static void tell_unseen(void *ctx, const char *alert, const char *field)
@@ -139,7 +131,7 @@ static void tell_unseen(void *ctx, const char *alert, const char *field)
 		 "rule %.100s: there is no field '%.100s', nor a custom metric of this name so far",
 		 alert, field);
 	monitor_log(m, KTALLY_LOG_WARNING, "%s", text);
-	tell(m, text);
+	monitor_tell(m, text);
 }
 
 /* Whoever brings metrics gets some time for the first ones; without them there is nothing to wait

@@ -316,11 +316,25 @@ static void stamp_tick(struct ktally_monitor *m)
 	m->tick_time = clock_realtime_seconds();
 }
 
+/* A moment that could not be read is skipped: the next one tells of both intervals. */
+static void tell_clocks(struct ktally_monitor *m)
+{
+	struct clocks now;
+	char text[192];
+
+	if (!clocks_read(&now))
+		return;
+	if (clocks_parted(&m->clocks, &now, text, sizeof(text)))
+		monitor_tell(m, text);
+	m->clocks = now;
+}
+
 int monitor_baseline(struct ktally_monitor *m)
 {
 	size_t i;
 	int err;
 
+	tell_clocks(m);
 	err = sampler_read(&m->sampler);
 	if (err)
 		return err;
@@ -339,6 +353,7 @@ int monitor_tick(struct ktally_monitor *m, bool last)
 	monitor_files_reopen(m);
 	err = last ? read_until_final(m) : sampler_read(&m->sampler);
 	stamp_tick(m);
+	tell_clocks(m);
 	monitor_count_kernel_lost(m);
 	if (err)
 		return err;
