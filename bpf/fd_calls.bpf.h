@@ -88,8 +88,12 @@ static __always_inline u64 watched_user_process(struct task_struct **ret)
  * its. */
 static __always_inline bool own_table(struct task_struct *task)
 {
-	struct files_struct *leaders = BPF_CORE_READ(task, group_leader, files);
+	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
+	struct files_struct *leaders;
 
+	if (leader == task)
+		return true;
+	leaders = BPF_CORE_READ(leader, files);
 	return !leaders || leaders == BPF_CORE_READ(task, files);
 }
 

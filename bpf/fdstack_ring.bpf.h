@@ -69,9 +69,10 @@ struct happening {
 
 static __always_inline void describe_file(char *name, u32 *mode, struct file *file)
 {
-	u64 magic = BPF_CORE_READ(file, f_inode, i_sb, s_magic);
+	struct inode *inode = BPF_CORE_READ(file, f_inode);
+	u64 magic = BPF_CORE_READ(inode, i_sb, s_magic);
 
-	*mode = BPF_CORE_READ(file, f_inode, i_mode);
+	*mode = BPF_CORE_READ(inode, i_mode);
 	if (magic == ANON_INODE_FS_MAGIC)
 		bpf_probe_read_kernel_str(name, FDSTACK_NAME_LEN,
 					  BPF_CORE_READ(file, f_path.dentry, d_name.name));

@@ -15,6 +15,23 @@ struct walk {
 	bool lost;	/* the stack cannot be read from here on */
 };
 
+/* What a row says lies below the caller's stack pointer: mostly side by side, and then read at
+ * once. False: it can't be read. */
+static __always_inline bool read_frame(u64 sp, s32 fp_offset, u64 *pc, u64 *fp)
+{
+	u64 saved[2]; /* frame pointer, return address */
+
+	if (fp_offset == -16) {
+		if (bpf_probe_read_user(saved, sizeof(saved), (void *)(sp - 16)))
+			return false;
+		*fp = saved[0];
+		*pc = saved[1];
+		return true;
+	}
+	return !bpf_probe_read_user(pc, sizeof(*pc), (void *)(sp - 8)) &&
+	       (!fp_offset || !bpf_probe_read_user(fp, sizeof(*fp), (void *)(sp + fp_offset)));
+}
+
 /* pcs: where those of the frames before go, or NULL. */
 static __always_inline void walk(struct walk *w, u64 space, struct pt_regs *regs, u64 *pcs)
 {
@@ -38,9 +55,7 @@ static __always_inline void walk(struct walk *w, u64 space, struct pt_regs *regs
 		if (w->whole)
 			return;
 		sp = (row->cfa_from_fp ? w->fp : w->sp) + row->cfa_offset;
-		w->lost = bpf_probe_read_user(&w->pc, sizeof(w->pc), (void *)(sp - 8)) ||
-			  (row->fp_offset && bpf_probe_read_user(&w->fp, sizeof(w->fp),
-								 (void *)(sp + row->fp_offset)));
+		w->lost = !read_frame(sp, row->fp_offset, &w->pc, &w->fp);
 		if (w->lost)
 			return;
 		w->sp = sp;
