@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Measures all parts, or those that are named, and writes docs/BENCHMARKS.md when all were.
 
-bench.py [start] [snapshots] [switches] [calls] [opens] [programs] [contended] [growth] [memory]
-         [jsonl] [rules]
+bench.py [start] [snapshots] [switches] [calls] [opens] [leaks] [programs] [contended] [growth]
+         [memory] [jsonl] [rules]
 """
 import pathlib
 import sys
@@ -11,6 +11,7 @@ import sys
 import hooks
 import report
 import scale
+import stacks
 import ticks
 import tools
 
@@ -20,6 +21,7 @@ PARTS = {
     "switches": hooks.measure_switches,
     "calls": hooks.measure_calls,
     "opens": hooks.measure_opens,
+    "leaks": stacks.measure_leaks,
     "programs": hooks.measure_programs,
     "contended": scale.measure_contended,
     "growth": ticks.measure_growth,

@@ -48,6 +48,7 @@ def tool_versions():
     psutil = first_line("/usr/bin/python3", "-c", "import psutil; print(psutil.__version__)")
     return {"clang": first_line("clang", "--version"),
             "bpftrace": first_line("bpftrace", "--version"),
+            "strace": first_line("strace", "--version"),
             "perf": first_line("perf", "--version"),
             "pidstat": first_line("pidstat", "-V"),
             "psutil": psutil if re.match(r"[\d.]+$", psutil) else "not installed"}
@@ -122,6 +123,10 @@ How it is measured:
 - what a tool adds to a switch or a call is the CPU time of a workload on one CPU that makes nothing
   else, less the same before the tool came and after it went, in slices of 5 ms of which the tenth
   percentile counts (what disturbs only ever adds). The workload lives on, the tools take turns;
+- what it adds to know the stack of an open is time by the clock, since strace stops the program,
+  in bursts after a pause, so that what is behind them is not on their account: it is the tool's
+  own CPU time, per open, beside them. ktally follows closes, too; the others do not. The program
+  has frame pointers, without which bpftrace sees no callers;
 - what is inside a BPF program is the kernel's own account (kernel.bpf_stats_enabled): the mean of
   all runs, two readings of the clock included;
 - figures are minimum, median and maximum of all repetitions, none left out; ratios are of medians.

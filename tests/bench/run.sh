@@ -5,7 +5,7 @@
 #
 # Without PART every part is measured and docs/BENCHMARKS.md is written; with PART (see bench.py)
 # the figures are printed only. Environment: O, the build folder (ktally and libktally.a are in it);
-# ROUNDS, how often each thing is measured. Takes about six minutes; root.
+# ROUNDS, how often each thing is measured. Takes about ten minutes; root.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -33,6 +33,7 @@ compile() {
 for program in pingpong contended syscalls crowd; do
 	compile -static "tests/bench/$program.c" -o "$out/$program"
 done
+compile -static -fno-omit-frame-pointer tests/bench/stacks.c -o "$out/stacks"
 compile tests/bench/empty.c -o "$out/empty" -lbpf -lelf -lz
 for program in bench_jsonl bench_rules; do
 	compile -iquote user -I"$O/gen" -Iinclude "tests/bench/$program.c" "$O/libktally.a" \

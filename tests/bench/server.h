@@ -40,8 +40,8 @@ static inline int by_value(const void *a, const void *b)
 static inline void answer(uint64_t ms, double (*measure)(const void *ctx, double seconds),
 			  const void *ctx)
 {
-	struct line l = { .len = 0 };
-	double slices[SLICES_MAX];
+	static double slices[SLICES_MAX]; /* a stack that is walked should be a common one */
+	static struct line l;
 	size_t i, cnt = ms / SLICE_MS;
 
 	if (!cnt || cnt > SLICES_MAX)
