@@ -28,6 +28,8 @@ struct ident {
 	uint64_t interval_ns;
 	struct alert_slot *alerts;
 	size_t alert_cnt;
+	bool *active; /* by rule: its alert is pending or firing */
+	size_t active_cnt;
 	bool *matched; /* by set of the catalog */
 	size_t set_cnt;
 	struct window *windows; /* by window of the catalog */
@@ -77,6 +79,7 @@ static void ident_free(struct ident *id)
 		window_fini(&id->windows[i]);
 	free(id->windows);
 	free(id->matched);
+	free(id->active);
 	free(id->alerts);
 	free(id);
 }
@@ -163,6 +166,8 @@ int ident_get(struct idents *all, const struct snapshot *s, const struct catalog
 	    id->window_cnt < c->window_cnt) {
 		err = fit(&id->alerts, sizeof(*id->alerts), &id->alert_cnt, rule_cnt);
 		if (!err)
+			err = fit(&id->active, sizeof(*id->active), &id->active_cnt, rule_cnt);
+		if (!err)
 			err = fit(&id->matched, sizeof(*id->matched), &id->set_cnt, c->set_cnt);
 		if (!err)
 			err = fit(&id->windows, sizeof(*id->windows), &id->window_cnt,
@@ -213,6 +218,16 @@ size_t ident_alert_cnt(const struct ident *id)
 struct alert_slot *ident_alert(struct ident *id, size_t rule)
 {
 	return &id->alerts[rule];
+}
+
+bool ident_is_active(const struct ident *id, size_t rule)
+{
+	return id->active[rule];
+}
+
+void ident_note_state(struct ident *id, size_t rule)
+{
+	id->active[rule] = id->alerts[rule].state != ALERT_INACTIVE;
 }
 
 bool ident_matches(const struct ident *id, int set)

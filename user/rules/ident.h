@@ -45,6 +45,10 @@ void ident_take_window(struct ident *id, size_t to, struct ident *old, size_t fr
 size_t ident_window_cnt(const struct ident *id);
 size_t ident_alert_cnt(const struct ident *id);
 struct alert_slot *ident_alert(struct ident *id, size_t rule);
+/* Pending or firing. Most are not, and need no slot fetched from memory to learn that. */
+bool ident_is_active(const struct ident *id, size_t rule);
+/* After each change of the slot's state. */
+void ident_note_state(struct ident *id, size_t rule);
 bool ident_matches(const struct ident *id, int set);
 /* NULL: no window of this index is in use for this process. */
 const struct window *ident_window(const struct ident *id, int window);

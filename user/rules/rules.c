@@ -248,15 +248,20 @@ void rules_describe(const struct rules *r, size_t index, struct rule_record *ret
 
 static void eval_rule(struct rules *r, size_t i, struct change *c, rules_emit_fn emit, void *ctx)
 {
-	struct alert_slot *slot = ident_alert((struct ident *)c->eval.id, i);
+	struct ident *id = (struct ident *)c->eval.id;
+	struct alert_slot *slot = ident_alert(id, i);
 
 	c->rule = r->v[i];
 	c->eval.expr = c->rule->expr;
+	c->verdict = eval_node(&c->eval, c->rule->expr->root);
+	if (c->verdict.is != VALUE_PRESENT && !ident_is_active(id, i))
+		return;
 	c->slot = slot;
 	c->before = slot->state;
-	c->verdict = eval_node(&c->eval, c->rule->expr->root);
-	if (state_step(c->rule, slot, c->verdict, c->eval.s, &c->state))
-		alert_emit(c, &r->scratch, emit, ctx);
+	if (!state_step(c->rule, slot, c->verdict, c->eval.s, &c->state))
+		return;
+	ident_note_state(id, i);
+	alert_emit(c, &r->scratch, emit, ctx);
 }
 
 int rules_eval(struct rules *r, const struct snapshot *s, rules_emit_fn emit, void *ctx)
@@ -283,7 +288,7 @@ size_t rules_firing(struct rules *r, const struct snapshot *s, const char *const
 	size_t cnt = 0;
 
 	for (size_t i = 0; id && i < ident_alert_cnt(id); i++)
-		if (ident_alert(id, i)->state == ALERT_FIRING)
+		if (ident_is_active(id, i) && ident_alert(id, i)->state == ALERT_FIRING)
 			r->firing[cnt++] = r->v[i]->name;
 	*ret = r->firing;
 	return cnt;
@@ -306,6 +311,7 @@ static void resolve(struct rules *r, struct ident *id, size_t i, const struct sn
 	if (slot->state == ALERT_INACTIVE)
 		return;
 	slot->state = ALERT_INACTIVE;
+	ident_note_state(id, i);
 	alert_emit(&c, &r->scratch, emit, ctx);
 }
 
@@ -354,10 +360,12 @@ static void move_ident(struct rules *r, struct ident *from, struct rules *next,
 	for (size_t i = 0; i < ident_alert_cnt(from); i++) {
 		size_t same = find_same(next, r->v[i]);
 
-		if (same < next->cnt)
-			*ident_alert(to, same) = *ident_alert(from, i);
-		else
+		if (same == next->cnt) {
 			resolve(r, from, i, s, "its rule was removed", emit, ctx);
+			continue;
+		}
+		*ident_alert(to, same) = *ident_alert(from, i);
+		ident_note_state(to, same);
 	}
 	for (size_t i = 0; i < ident_window_cnt(from); i++) {
 		int same = catalog_find_window(&next->catalog, &r->catalog, i);
