@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * Nanoseconds by the clock, since a tool may stop the program, for an open of /dev/null at the end
- * of a chain of calls: stacks known|new|closed DEPTH CPU. `new` never takes the same way twice; with
- * `closed`, the close is measured too. Built with frame pointers, which every tool can follow.
+ * of a chain of calls: stacks known|new|closed DEPTH CPU. `new` never takes the same way twice;
+ * with `closed`, the close is measured too. Built with frame pointers, which every tool can follow.
  * Prints its PID; then one figure per request (see server.h), from slices of some calls each.
  */
 #include "tests/bench/server.h"
