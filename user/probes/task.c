@@ -102,6 +102,13 @@ static int open_iter(void *self, char *reason)
 
 /* ---- CPU time ---- */
 
+/* At the last tick or, before there was one, when it came under watch. RAW_UNKNOWN is below every
+ * value. */
+static int64_t before(const struct process *p, enum raw_id id)
+{
+	return p->last.v[id] == RAW_UNKNOWN ? raw_start_of(&p->first, id) : p->last.v[id];
+}
+
 /* User and system time are known to a tick only; their ratio divides the exact run time, and
  * neither may fall: as the kernel makes the figures of /proc/PID/stat (cputime_adjust,
  * kernel/sched/cputime.c). */
@@ -111,12 +118,11 @@ static void set_cpu(struct process *p, int64_t runtime_ns, uint64_t utime, uint6
 	int64_t system_ns = (int64_t)((double)runtime_ns * share);
 	int64_t user_ns;
 
-	/* RAW_UNKNOWN is below every value. */
-	if (system_ns < p->last.v[RAW_CPU_SYSTEM_NS])
-		system_ns = p->last.v[RAW_CPU_SYSTEM_NS];
+	if (system_ns < before(p, RAW_CPU_SYSTEM_NS))
+		system_ns = before(p, RAW_CPU_SYSTEM_NS);
 	user_ns = runtime_ns - system_ns;
-	if (user_ns < p->last.v[RAW_CPU_USER_NS]) {
-		user_ns = p->last.v[RAW_CPU_USER_NS];
+	if (user_ns < before(p, RAW_CPU_USER_NS)) {
+		user_ns = before(p, RAW_CPU_USER_NS);
 		system_ns = runtime_ns - user_ns;
 	}
 	p->now.v[RAW_CPU_NS] = runtime_ns;
