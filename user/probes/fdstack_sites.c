@@ -359,9 +359,11 @@ static struct leak_stack *finish(const struct naming *n, enum stack_end end)
 		return NULL;
 	*stack = (struct leak_stack){ .frames = (struct leak_frame *)(stack + 1), .cnt = cnt,
 				      .end = stack_end_names[end] };
-	memcpy(stack->frames, n->frames.data, n->frames.len);
 	text = (char *)(stack->frames + cnt);
-	memcpy(text, n->text.data, n->text.len);
+	if (cnt)
+		memcpy(stack->frames, n->frames.data, n->frames.len);
+	if (n->text.len)
+		memcpy(text, n->text.data, n->text.len);
 	for (i = 0; i < cnt; i++) {
 		stack->frames[i].function = moved(stack->frames[i].function, text);
 		stack->frames[i].module = moved(stack->frames[i].module, text);
