@@ -139,6 +139,10 @@ static __always_inline void write_leader(struct seq_file *seq, const struct proc
 	account_add_ended(&rec.ended, p->signal);
 	rec.rss_bytes = rss_bytes(p->mm);
 	read_fds(p->files, &rec);
+	/* A table that its process has left meanwhile may be another's already. */
+	asm volatile("" ::: "memory");
+	if (p->leader->files != p->files)
+		rec.fds = rec.regular_files = TASK_UNKNOWN;
 	rec.fds_limit = p->signal->rlim[RLIMIT_NOFILE].rlim_cur;
 	rec.threads = p->signal->nr_threads;
 	bpf_seq_write(seq, &rec, sizeof(rec));

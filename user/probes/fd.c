@@ -276,7 +276,7 @@ static int read_bpf(void *self)
 }
 
 /* Level and counts are read at different moments, so the residual is taken only when nothing was
- * counted in between; a process that never rests keeps the last one. */
+ * counted in between: a process that does not rest keeps the last one, or none. */
 static void settle(struct process *p, const struct fd_process *v)
 {
 	int64_t level = process_ended(p) ? v->level_exit : p->now.v[RAW_OPEN_FDS];
@@ -285,7 +285,7 @@ static void settle(struct process *p, const struct fd_process *v)
 		     p->now.v[RAW_FD_CLOSES] == (int64_t)v->closes;
 
 	p->now.v[RAW_FD_UNATTRIBUTED] = p->last.v[RAW_FD_UNATTRIBUTED];
-	if (level < 0 || (!still && p->last.v[RAW_FD_UNATTRIBUTED] != RAW_UNKNOWN))
+	if (level < 0 || !still)
 		return;
 	if (p->fd_base == RAW_UNKNOWN)
 		p->fd_base = level - flow;
