@@ -138,6 +138,22 @@ all_ways() {
 	assert_same closes 'last_snapshot.fd_closes' '.closes'
 }
 
+# /proc/PID is its first thread, which has neither a table nor memory any more.
+@test "fd: of a process whose first thread has ended the level is unknown, not 0" {
+	require_root
+	local options
+	for options in "" --no-bpf; do
+		start_held identity leader-exits
+		start_ktally $options -p "$HELD"
+		release_and_wait
+		next_snapshots 2
+		assert_equal "$options $(q 'snapshots | map(.open_fds, .open_files, .memory_rss_bytes)
+			| map(select(. == 0)) | length')" "$options 0"
+		release
+		wait_ktally
+	done
+}
+
 @test "fd: eight processes that open and close on every CPU" {
 	require_root
 	record -- "$WORKLOADS/openers" -k 20011

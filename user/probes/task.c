@@ -276,6 +276,16 @@ static bool is_sum_exact(const struct process *p)
  * for, since that would take longer than an interval. */
 #define FDS_LISTED_MAX 65536
 
+#define PF_EXITING 0x4 /* include/linux/sched.h, since 2.6.12 */
+
+/* From then on a process has neither a table nor memory, which in /proc looks like none in use. */
+static bool is_exiting(int fd)
+{
+	struct proc_stat st;
+
+	return proc_read_stat(fd, &st) || st.flags & PF_EXITING;
+}
+
 static void read_fds(struct process *p, int fd)
 {
 	struct proc_fds fds;
@@ -284,6 +294,8 @@ static void read_fds(struct process *p, int fd)
 	if (p->now.v[RAW_OPEN_FDS] == RAW_UNKNOWN && !proc_fd_level(fd, &level))
 		p->now.v[RAW_OPEN_FDS] = (int64_t)level;
 	if (p->now.v[RAW_OPEN_FDS] > FDS_LISTED_MAX || proc_count_fds(fd, &fds))
+		return;
+	if ((!fds.open || p->now.v[RAW_OPEN_FDS] == RAW_UNKNOWN) && is_exiting(fd))
 		return;
 	p->now.v[RAW_OPEN_FILES] = fds.regular;
 	if (p->now.v[RAW_OPEN_FDS] == RAW_UNKNOWN)
@@ -352,7 +364,7 @@ static void read_process(struct task *t, struct process *p)
 	p->now.v[RAW_THREADS] = st.threads;
 	if (st.state == 'Z')
 		return; /* it has ended and keeps only its account */
-	if (!proc_read_rss_bytes(fd, &value))
+	if (!proc_read_rss_bytes(fd, &value) && (value || !is_exiting(fd)))
 		p->now.v[RAW_RSS_BYTES] = value;
 	read_fds(p, fd);
 	if (!proc_read_nofile(fd, &value))
