@@ -73,18 +73,32 @@ static __always_inline struct sched_process *process_get(u64 id)
 	return p;
 }
 
-/* The last switch, out of a dead task. The kernel sums a thread's counters into its process when it
- * is released, before that switch, so the switch is in nobody's count, except a leader's, which is
- * released by its parent later. */
+/* The kernel sums a thread's counters into its process when it is released (__exit_signal(), which
+ * takes its sighand). That is before its last switch, but for one whose parent or tracer has yet to
+ * wait for it: what a released thread still switches is in nobody's count. */
+static __always_inline bool is_released(struct task_struct *task)
+{
+	return !task->sighand;
+}
+
+/* The last switch, out of a dead task. Of a released one its entry says what it had before; one
+ * without an entry found the map full. */
 static __always_inline void thread_fold(u64 key, struct task_struct *task)
 {
 	struct sched_process *p = process_get(process_id(task));
+	struct sched_thread *t = thread_find(key, task);
+	bool released = is_released(task);
+	u64 voluntary = task->nvcsw - released, involuntary = task->nivcsw;
 
+	/* The verifier knows an instruction with one kind of pointer only: no load for both. */
+	asm volatile("" ::: "memory");
+	if (released && t) {
+		voluntary = t->voluntary;
+		involuntary = t->involuntary;
+	}
 	if (p) {
-		bool leader = task->pid == task->tgid;
-
-		__sync_fetch_and_add(&p->voluntary, task->nvcsw - !leader);
-		__sync_fetch_and_add(&p->involuntary, task->nivcsw);
+		__sync_fetch_and_add(&p->voluntary, voluntary);
+		__sync_fetch_and_add(&p->involuntary, involuntary);
 		__sync_fetch_and_add(&p->clocks.lifetime_ns, bpf_ktime_get_ns() - task->start_time);
 		__sync_fetch_and_add(&p->clocks.runtime_ns, task->se.sum_exec_runtime);
 		__sync_fetch_and_add(&p->clocks.run_delay_ns, task->sched_info.run_delay);
@@ -105,6 +119,8 @@ int BPF_PROG(sched_switch, bool preempt, struct task_struct *prev)
 		thread_fold(key, prev);
 		return 0;
 	}
+	if (is_released(prev))
+		return 0;
 	t = thread_find(key, prev);
 	if (!t)
 		t = thread_new(key, prev, process_id(prev));

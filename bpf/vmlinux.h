@@ -239,6 +239,8 @@ struct css_set {
 	struct cgroup *dfl_cgrp;
 };
 
+struct sighand_struct;
+
 struct task_struct {
 	struct thread_info thread_info;
 	unsigned int __state; /* since 5.14, commit 2f064a59a11f; before: state */
@@ -262,6 +264,7 @@ struct task_struct {
 	char comm[16];
 	struct files_struct *files;
 	struct signal_struct *signal;
+	struct sighand_struct *sighand;
 	struct css_set *cgroups;
 };
 
