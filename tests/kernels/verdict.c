@@ -9,7 +9,8 @@
  * line, and of @METRIC, which is what ktally counted; EXPECTED `null` demands that the metric is
  * unknown. Statuses:
  *   exact  every metric is as expected
- *   lost   some are lower, by no more than ktally itself says was lost of that metric
+ *   lost   some are lower (levels and residuals: or higher), by no more than ktally itself says was
+ *          lost of that metric
  *   wrong  anything else; the first difference is named
  * What an expression with @METRIC says must hold whatever was lost. Besides the metrics there are
  * odd_intervals and negatives, counted over all snapshots; sleeps and clock_steps, over all events;
@@ -286,6 +287,13 @@ static void note(struct verdict *v, const char *metric, double value)
 		 metric, value);
 }
 
+/* A lost event is missing in a count; it moves a residual either way, and a close that is lost
+ * leaves one more open. */
+static bool moves_either_way(const char *metric)
+{
+	return !strcmp(metric, RESIDUAL) || !strncmp(metric, "open:", strlen("open:"));
+}
+
 /* One "EXPECTED=METRIC~TOLERANCE". True: it is not met, and buffer says how. */
 static bool differs(struct verdict *v, json_t *work, const struct stream *s, const char *pair,
 		    char buffer[256])
@@ -315,10 +323,9 @@ static bool differs(struct verdict *v, json_t *work, const struct stream *s, con
 	snprintf(buffer, 256,
 		 "%s: expected %.0f (%s) within %.0f, counted %.0f, reported lost %.0f", metric,
 		 expected, expr, margin, actual, lost);
-	/* A lost event is missing in a count, and moves a residual either way. Written so that a
-	 * NaN differs. */
+	/* Written so that a NaN differs. */
 	return !(off <= margin ||
-		 (off <= margin + lost && (expected > actual || !strcmp(metric, RESIDUAL))));
+		 (off <= margin + lost && (expected > actual || moves_either_way(metric))));
 }
 
 /* Did the rung that was asked for answer? */
