@@ -97,9 +97,9 @@ static NOINLINE int around_inlined(struct shot *s, int a)
 
 /* ---- asking ---- */
 
-static inline const struct stack_frame *resolve(struct bed *b, size_t i, size_t *ret_cnt)
+static inline const struct frame *resolve(struct bed *b, size_t i, size_t *ret_cnt)
 {
-	const struct stack_frame *frames;
+	const struct frame *frames;
 
 	assert_int_equal(stacks_resolve(b->s, &b->shot.capture.process, &b->pcs[i], &frames,
 					ret_cnt), 0);
@@ -118,7 +118,7 @@ static inline size_t find(struct bed *b, size_t from, const char *function)
 {
 	for (size_t i = from; i < b->trace.cnt; i++) {
 		size_t cnt;
-		const struct stack_frame *f = resolve(b, i, &cnt);
+		const struct frame *f = resolve(b, i, &cnt);
 
 		if (f[cnt - 1].function && !strcmp(f[cnt - 1].function, function))
 			return i;

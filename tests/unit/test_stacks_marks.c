@@ -139,7 +139,7 @@ static void callers_of_generated_code_are_marked(void **state)
 	struct buf out = {};
 	uint8_t *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
 			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	const struct stack_frame *f;
+	const struct frame *f;
 	size_t cnt;
 
 	assert_true(page != MAP_FAILED);

@@ -156,9 +156,9 @@ static void unwind(struct bed *b)
 	assert_int_equal(b->trace.end, STACK_END_OUTERMOST);
 }
 
-static const struct stack_frame *resolve(struct bed *b, size_t i)
+static const struct frame *resolve(struct bed *b, size_t i)
 {
-	const struct stack_frame *frames;
+	const struct frame *frames;
 	size_t cnt;
 
 	assert_int_equal(stacks_resolve(b->s, &b->shot.capture.process, &b->pcs[i], &frames, &cnt),
@@ -169,7 +169,7 @@ static const struct stack_frame *resolve(struct bed *b, size_t i)
 
 static void assert_named(struct bed *b)
 {
-	const struct stack_frame *f = resolve(b, 1);
+	const struct frame *f = resolve(b, 1);
 
 	assert_non_null(f->function);
 	assert_string_equal(f->function, "inner");
@@ -188,7 +188,7 @@ static bool sees_deleted_files(void)
 
 static void assert_only_module(struct bed *b)
 {
-	const struct stack_frame *f = resolve(b, 0);
+	const struct frame *f = resolve(b, 0);
 
 	assert_null(f->function);
 	assert_null(f->file);
@@ -320,7 +320,7 @@ static void the_vdso_is_a_module(void **state)
 	struct bed *b = *state;
 	void *vdso = dlopen("linux-vdso.so.1", RTLD_LAZY | RTLD_NOLOAD);
 	void *symbol = vdso ? dlsym(vdso, "__vdso_clock_gettime") : NULL;
-	const struct stack_frame *f;
+	const struct frame *f;
 
 	if (!symbol)
 		skip();
@@ -386,7 +386,7 @@ static void assert_fake(struct stacks *s, pid_t pid)
 	struct stack_pc pc[2];
 	struct stack_trace trace = { .pcs = pc, .cap = 2 };
 	struct stack_capture capture = { .process = { pid, (uint64_t)pid * 10 } };
-	const struct stack_frame *frames;
+	const struct frame *frames;
 	char expected[64];
 	size_t cnt;
 

@@ -34,7 +34,7 @@ NOINLINE int mangled(struct shot *s, int a)
 static void assert_frame(struct bed *b, size_t i, const char *function, const char *file, int line)
 {
 	size_t cnt;
-	const struct stack_frame *f;
+	const struct frame *f;
 
 	assert_true(i < b->trace.cnt);
 	f = resolve(b, i, &cnt);
@@ -67,7 +67,7 @@ static void functions_and_lines_are_found(void **state)
 static void an_inlined_function_is_a_frame(void **state)
 {
 	struct bed *b = *state;
-	const struct stack_frame *f;
+	const struct frame *f;
 	size_t cnt;
 
 	around_inlined(&b->shot, 1);
@@ -110,7 +110,7 @@ static void the_c_library_is_no_obstacle(void **state)
 {
 	struct bed *b = *state;
 	int numbers[] = { 5, 3, 9, 1 };
-	const struct stack_frame *f;
+	const struct frame *f;
 	size_t cnt, i;
 
 	assert_int_equal(sort(numbers, 4), 1);

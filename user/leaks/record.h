@@ -8,24 +8,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/frame.h"
 #include "leaks/trend.h"
 
 #define LEAK_EXAMPLES_MAX  3
 #define LEAK_PROCESSES_MAX 3
 
-struct leak_frame {
-	const char *function; /* NULL: nothing names it */
-	const char *module;   /* NULL: no file */
-	uint64_t offset;
-	const char *file;     /* NULL: unknown */
-	uint32_t line;	      /* 0: unknown */
-	bool inlined;
-	bool trusted;
-};
-
 /* Innermost first. */
 struct leak_stack {
-	struct leak_frame *frames;
+	struct frame *frames;
 	size_t cnt;
 	const char *end; /* "whole", or why it is not */
 };

@@ -178,7 +178,7 @@ int ktally_leaks__frame(const struct ktally_leaks *list, size_t index, size_t fr
 			struct ktally_leak_frame *ret)
 {
 	const struct leak_record *r = record_at(list, index);
-	const struct leak_frame *f;
+	const struct frame *f;
 
 	if (!r || !r->stack || frame >= r->stack->cnt)
 		return -ENOENT;

@@ -324,19 +324,16 @@ static const char *add_text(struct naming *n, const char *text)
 	return (const char *)(at + 1);
 }
 
-static void add_frames(struct naming *n, const struct stack_frame *frames, size_t cnt)
+static void add_frames(struct naming *n, const struct frame *frames, size_t cnt)
 {
 	size_t i;
 
 	for (i = 0; i < cnt; i++) {
-		struct leak_frame f = { .function = add_text(n, frames[i].function),
-					.module = add_text(n, frames[i].module),
-					.offset = frames[i].offset,
-					.file = add_text(n, frames[i].file),
-					.line = frames[i].line,
-					.inlined = frames[i].inlined,
-					.trusted = frames[i].trusted };
+		struct frame f = frames[i];
 
+		f.function = add_text(n, f.function);
+		f.module = add_text(n, f.module);
+		f.file = add_text(n, f.file);
 		buf_append(&n->frames, &f, sizeof(f));
 	}
 }
@@ -348,7 +345,7 @@ static const char *moved(const char *offset, char *base)
 
 static struct leak_stack *finish(const struct naming *n, enum stack_end end)
 {
-	size_t i, cnt = n->frames.len / sizeof(struct leak_frame);
+	size_t i, cnt = n->frames.len / sizeof(struct frame);
 	struct leak_stack *stack;
 	char *text;
 
@@ -357,7 +354,7 @@ static struct leak_stack *finish(const struct naming *n, enum stack_end end)
 	stack = malloc(sizeof(*stack) + n->frames.len + n->text.len);
 	if (!stack)
 		return NULL;
-	*stack = (struct leak_stack){ .frames = (struct leak_frame *)(stack + 1), .cnt = cnt,
+	*stack = (struct leak_stack){ .frames = (struct frame *)(stack + 1), .cnt = cnt,
 				      .end = stack_end_names[end] };
 	text = (char *)(stack->frames + cnt);
 	if (cnt)
@@ -374,7 +371,7 @@ static struct leak_stack *finish(const struct naming *n, enum stack_end end)
 
 static void name(struct fdstack_sites *s, const struct unnamed *u)
 {
-	const struct stack_frame *frames;
+	const struct frame *frames;
 	struct naming n = {};
 	struct leak_stack *stack;
 	size_t i, cnt;

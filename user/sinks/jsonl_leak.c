@@ -2,7 +2,7 @@
 /* Call sites as JSON: records of their own, and the evidence in an alert. */
 #include "sinks/jsonl.h"
 
-static void put_frame(struct json *j, const struct leak_frame *f)
+static void put_frame(struct json *j, const struct frame *f)
 {
 	jsonw_object(j, NULL);
 	jsonw_string(j, "function", f->function);

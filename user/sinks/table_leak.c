@@ -10,13 +10,6 @@
 
 enum { WIDTH = 100, INDENT = 8, FRAMES_SHOWN = 12, SITES_IN_FULL = 10 };
 
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash && slash[1] ? slash + 1 : path;
-}
-
 /* first, rest: columns that the first line and those after it are indented by. */
 static void put_wrapped(struct buf *out, struct buf *line, size_t first, size_t rest)
 {
@@ -46,11 +39,11 @@ static void put_duration(struct buf *line, double seconds)
 }
 
 /* The C library's part of a stack says what was called, not by whom. */
-static bool is_system(const struct leak_frame *f)
+static bool is_system(const struct frame *f)
 {
 	static const char *const names[] = { "libc.so",	 "libc-",   "libpthread",
 					     "ld-linux", "ld-musl", "[vdso]" };
-	const char *module = f->module ? base_name(f->module) : "";
+	const char *module = f->module ? frame_base_name(f->module) : "";
 	size_t i;
 
 	for (i = 0; i < sizeof(names) / sizeof(*names); i++)
@@ -59,7 +52,7 @@ static bool is_system(const struct leak_frame *f)
 	return false;
 }
 
-static const struct leak_frame *headline(const struct leak_stack *stack)
+static const struct frame *headline(const struct leak_stack *stack)
 {
 	size_t i;
 
@@ -69,20 +62,20 @@ static const struct leak_frame *headline(const struct leak_stack *stack)
 	return stack && stack->cnt ? &stack->frames[0] : NULL;
 }
 
-static void put_place(struct buf *line, const struct leak_frame *f)
+static void put_place(struct buf *line, const struct frame *f)
 {
 	if (!f->trusted)
 		buf_puts(line, "?");
 	if (f->function)
 		buf_puts(line, f->function);
 	else if (f->module)
-		buf_printf(line, "%s+0x%" PRIx64, base_name(f->module), f->offset);
+		buf_printf(line, "%s+0x%" PRIx64, frame_base_name(f->module), f->offset);
 	else
 		buf_puts(line, "[unknown]");
 	if (f->file)
 		buf_printf(line, " at %s:%u", f->file, f->line);
 	else if (f->function && f->module)
-		buf_printf(line, " in %s", base_name(f->module));
+		buf_printf(line, " in %s", frame_base_name(f->module));
 	if (f->inlined)
 		buf_puts(line, " (inlined)");
 }
@@ -108,7 +101,7 @@ static const char *no_frames(const struct leak_stack *stack)
 
 static void put_title(struct buf *line, const struct leak_record *r)
 {
-	const struct leak_frame *f = headline(r->stack);
+	const struct frame *f = headline(r->stack);
 
 	buf_printf(line, "%-7s %" PRIu64 " open", trend_verdict_names[r->verdict], r->open);
 	if (fabs(r->growth_per_minute) >= 0.05)

@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/frame.h"
 #include "stacks/arch.h"
 
 #define STACKS_PROCESSES_MAX 512   /* remembered; the longest unused is forgotten first */
@@ -77,17 +78,6 @@ struct stack_trace {
 	enum stack_end end;
 };
 
-/* Strings belong to the engine and live until the next call on it. */
-struct stack_frame {
-	const char *function; /* demangled; NULL when nothing names it */
-	const char *module;   /* path as the process maps it, "[vdso]"; NULL: no file */
-	uint64_t offset;
-	const char *file;     /* NULL without debug information */
-	uint32_t line;	      /* 0: unknown */
-	bool inlined;	      /* into the frame after it */
-	bool trusted;	      /* the address is proved; a name is never guessed */
-};
-
 struct stacks_opts {
 	int proc_fd;	 /* "/proc" or a fixture; stays the caller's */
 	bool debuginfod; /* ask the servers of $DEBUGINFOD_URLS; may block for minutes */
@@ -126,9 +116,10 @@ int stacks_check_chain(struct stacks *s, const struct stack_process_id *id, cons
 		       size_t cnt, struct stack_trace *trace);
 
 /* Names at one address: the innermost inlined function first, the function itself last; at least
- * one frame, with NULL for what is unknown. */
+ * one frame, with NULL for what is unknown. Strings belong to the engine and live until the next
+ * call on it. */
 int stacks_resolve(struct stacks *s, const struct stack_process_id *id, const struct stack_pc *pc,
-		   const struct stack_frame **ret_frames, size_t *ret_cnt);
+		   const struct frame **ret_frames, size_t *ret_cnt);
 
 /* One folded line, "root;a;b value\n": outermost first. A stack that is not whole starts with the
  * reason in brackets; a guess has a '?' before it, an inlined function "_[i]" after it. */

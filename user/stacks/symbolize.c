@@ -11,14 +11,14 @@
 /* One allocation: frames, and behind them the strings that they point to. */
 struct names {
 	size_t cnt;
-	struct stack_frame frames[];
+	struct frame frames[];
 };
 
 /* While strings move: their places, 0 for none. */
 struct draft {
 	struct buf text; /* starts with one byte that nobody refers to */
 	size_t cnt;
-	struct stack_frame frames[STACKS_FRAMES_MAX];
+	struct frame frames[STACKS_FRAMES_MAX];
 	size_t function[STACKS_FRAMES_MAX];
 	size_t file[STACKS_FRAMES_MAX];
 };
@@ -51,7 +51,7 @@ static size_t add_file(struct draft *d, const char *file)
 
 static int finish(const struct draft *d, struct names **ret)
 {
-	size_t frames = sizeof(struct names) + d->cnt * sizeof(struct stack_frame);
+	size_t frames = sizeof(struct names) + d->cnt * sizeof(struct frame);
 	struct names *names;
 	char *text;
 	size_t i;
@@ -123,7 +123,7 @@ static void walk_scopes(struct draft *d, Dwarf_Die *cu, Dwarf_Die *scopes, int c
 		if (tag == DW_TAG_subprogram || d->cnt == STACKS_FRAMES_MAX)
 			return;
 		d->frames[at].inlined = true;
-		d->frames[d->cnt++] = (struct stack_frame){ .module = d->frames[at].module,
+		d->frames[d->cnt++] = (struct frame){ .module = d->frames[at].module,
 							    .offset = d->frames[at].offset };
 		call_site(d, at + 1, cu, &scopes[i]);
 	}
@@ -252,7 +252,7 @@ static int look_up_memory(struct stacks *s, const struct stack_process_id *id,
 }
 
 int stacks_resolve(struct stacks *s, const struct stack_process_id *id, const struct stack_pc *pc,
-		   const struct stack_frame **ret_frames, size_t *ret_cnt)
+		   const struct frame **ret_frames, size_t *ret_cnt)
 {
 	const struct module *m = pc->module ? module_find(s, pc->module) : NULL;
 	struct names *names = NULL;
