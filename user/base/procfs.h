@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#define PROC_FLAG_EXITING 0x00000004 /* PF_EXITING, include/linux/sched.h */
 #define PROC_FLAG_KTHREAD 0x00200000 /* PF_KTHREAD, include/linux/sched.h */
 
 struct proc_stat {

@@ -99,14 +99,6 @@ void monitor_emit_event(struct ktally_monitor *m, const struct event_record *eve
 		EMIT(m, event, event);
 }
 
-void monitor_tell(struct ktally_monitor *m, const char *message)
-{
-	struct event_record e = { .timestamp = m->tick_time, .kind = EVENT_MESSAGE,
-				  .message = message };
-
-	monitor_emit_event(m, &e);
-}
-
 void monitor_emit_leak(struct ktally_monitor *m, const struct leak_record *leak)
 {
 	EMIT(m, leak, leak);
@@ -118,6 +110,12 @@ void monitor_emit_message(struct ktally_monitor *m, struct monitor_output *only,
 				  .message = text };
 
 	EMIT_TO(m, only, event, &e);
+}
+
+void monitor_tell(struct ktally_monitor *m, const char *message)
+{
+	if (!reports(m))
+		monitor_emit_message(m, NULL, message);
 }
 
 static void keep_alert(struct ktally_monitor *m, const struct alert_record *a)

@@ -102,13 +102,6 @@ static int open_iter(void *self, char *reason)
 
 /* ---- CPU time ---- */
 
-/* At the last tick or, before there was one, when it came under watch. RAW_UNKNOWN is below every
- * value. */
-static int64_t before(const struct process *p, enum raw_id id)
-{
-	return p->last.v[id] == RAW_UNKNOWN ? raw_start_of(&p->first, id) : p->last.v[id];
-}
-
 /* User and system time are known to a tick only; their ratio divides the exact run time, and
  * neither may fall: as the kernel makes the figures of /proc/PID/stat (cputime_adjust,
  * kernel/sched/cputime.c). */
@@ -116,13 +109,15 @@ static void set_cpu(struct process *p, int64_t runtime_ns, uint64_t utime, uint6
 {
 	double share = utime + stime ? (double)stime / (double)(utime + stime) : 0;
 	int64_t system_ns = (int64_t)((double)runtime_ns * share);
+	int64_t system_before = process_value_before(p, RAW_CPU_SYSTEM_NS);
+	int64_t user_before = process_value_before(p, RAW_CPU_USER_NS);
 	int64_t user_ns;
 
-	if (system_ns < before(p, RAW_CPU_SYSTEM_NS))
-		system_ns = before(p, RAW_CPU_SYSTEM_NS);
+	if (system_ns < system_before)
+		system_ns = system_before;
 	user_ns = runtime_ns - system_ns;
-	if (user_ns < before(p, RAW_CPU_USER_NS)) {
-		user_ns = before(p, RAW_CPU_USER_NS);
+	if (user_ns < user_before) {
+		user_ns = user_before;
 		system_ns = runtime_ns - user_ns;
 	}
 	p->now.v[RAW_CPU_NS] = runtime_ns;
@@ -276,14 +271,12 @@ static bool is_sum_exact(const struct process *p)
  * for, since that would take longer than an interval. */
 #define FDS_LISTED_MAX 65536
 
-#define PF_EXITING 0x4 /* include/linux/sched.h, since 2.6.12 */
-
 /* From then on a process has neither a table nor memory, which in /proc looks like none in use. */
 static bool is_exiting(int fd)
 {
 	struct proc_stat st;
 
-	return proc_read_stat(fd, &st) || st.flags & PF_EXITING;
+	return proc_read_stat(fd, &st) || st.flags & PROC_FLAG_EXITING;
 }
 
 static void read_fds(struct process *p, int fd)

@@ -87,10 +87,15 @@ bool process_ended(const struct process *p)
 	return p->exited || p->gone;
 }
 
+int64_t process_value_before(const struct process *p, enum raw_id id)
+{
+	return p->last.v[id] == RAW_UNKNOWN ? raw_start_of(&p->first, id) : p->last.v[id];
+}
+
 void process_before(const struct process *p, struct raw_row *ret)
 {
 	int i;
 
 	for (i = 0; i < RAW_COUNT; i++)
-		ret->v[i] = p->last.v[i] == RAW_UNKNOWN ? raw_start_of(&p->first, i) : p->last.v[i];
+		ret->v[i] = process_value_before(p, i);
 }

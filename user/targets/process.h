@@ -72,5 +72,7 @@ bool process_there(struct process *p, int proc_fd);
 bool process_ended(const struct process *p);
 /* As it stood when this interval began: at the last tick, or when it came under watch. */
 void process_before(const struct process *p, struct raw_row *ret);
+/* The same of one value; RAW_UNKNOWN is below every known one. */
+int64_t process_value_before(const struct process *p, enum raw_id id);
 
 #endif
