@@ -26,19 +26,32 @@ static __always_inline u64 fds_word(unsigned long *bits, u32 i)
 	return word;
 }
 
-/* Bits set in so many words of a table's bitmap, FD_WORDS_MAX at most. Global, not inlined: the
- * verifier then walks the loop by itself, and not what follows once for each way out of it. Such a
- * function takes numbers only. */
-__noinline u64 fds_count(u64 bits_at, u32 words)
+/* A read that may fault costs a call, whatever its size. */
+static __always_inline u64 fds_in_eight_words(unsigned long *bits)
 {
+	unsigned long words[8] = {};
 	u64 open = 0;
 	u32 i;
 
-	for (i = 0; i < FD_WORDS_MAX; i++) {
-		if (i >= words)
-			break;
-		open += popcount64(fds_word((unsigned long *)bits_at, i));
-	}
+	bpf_probe_read_kernel(words, sizeof(words), bits);
+	for (i = 0; i < 8; i++)
+		open += popcount64(words[i]);
+	return open;
+}
+
+/* Bits set in so many words of a table's bitmap, FD_WORDS_MAX at most. Global, not inlined: the
+ * verifier then walks the loops by themselves, and not what follows once for each way out of them.
+ * Such a function takes numbers only. */
+__noinline u64 fds_count(u64 bits_at, u32 words)
+{
+	unsigned long *bits = (unsigned long *)bits_at;
+	u64 open = 0;
+	u32 i;
+
+	for (i = 0; i < FD_WORDS_MAX / 8 && words >= 8; i++, words -= 8, bits += 8)
+		open += fds_in_eight_words(bits);
+	for (i = 0; i < 7 && i < words; i++)
+		open += popcount64(fds_word(bits, i));
 	return open;
 }
 

@@ -78,7 +78,7 @@ static __always_inline struct sched_process *process_get(u64 id)
  * wait for it: what a released thread still switches is in nobody's count. */
 static __always_inline bool is_released(struct task_struct *task)
 {
-	return !task->sighand;
+	return task->flags & PF_EXITING && !BPF_CORE_READ(task, sighand);
 }
 
 /* The last switch, out of a dead task. Of a released one its entry says what it had before; one

@@ -117,22 +117,15 @@ static __always_inline bool may_run(struct task_struct *task)
 	return bpf_core_field_exists(task->on_cpu) ? task->on_cpu : !task_state(task);
 }
 
-/* A process's pointers, taken before anything that branches: see process_id(). */
+/* Of a process, by its first thread. Taken before anything that branches: see process_id(). */
 struct process_parts {
-	struct task_struct *leader;
 	struct signal_struct *signal;
 	struct mm_struct *mm;
 	struct files_struct *files;
 };
 
-static __always_inline struct process_parts parts_of(struct task_struct *task)
-{
-	struct task_struct *leader = task->group_leader;
-
-	return (struct process_parts){ leader, leader->signal, leader->mm, leader->files };
-}
-
-static __always_inline void write_leader(struct seq_file *seq, const struct process_parts *p)
+static __always_inline void write_leader(struct seq_file *seq, struct task_struct *leader,
+					 const struct process_parts *p)
 {
 	struct task_leader_rec rec = {};
 
@@ -141,7 +134,7 @@ static __always_inline void write_leader(struct seq_file *seq, const struct proc
 	read_fds(p->files, &rec);
 	/* A table that its process has left meanwhile may be another's already. */
 	asm volatile("" ::: "memory");
-	if (p->leader->files != p->files)
+	if (BPF_CORE_READ(leader, files) != p->files)
 		rec.fds = rec.regular_files = TASK_UNKNOWN;
 	rec.fds_limit = p->signal->rlim[RLIMIT_NOFILE].rlim_cur;
 	rec.threads = p->signal->nr_threads;
@@ -153,14 +146,15 @@ int task_read(struct bpf_iter__task *ctx)
 {
 	struct task_struct *task = ctx->task;
 	struct task_thread_rec rec = {};
+	struct seq_file *seq = ctx->meta->seq;
 	struct process_parts parts;
 	bool leads;
 
 	if (!task || !is_watched(task->tgid))
 		return 0;
-	parts = parts_of(task);
+	parts = (struct process_parts){ task->signal, BPF_CORE_READ(task, mm), task->files };
 	leads = task->pid == task->tgid;
-	rec.process = leader_process_id(parts.leader);
+	rec.process = leads ? leader_process_id(task) : process_id(task);
 	rec.kind = leads ? TASK_REC_LEADER : TASK_REC_THREAD;
 	rec.may_run = may_run(task); /* before its account, which then has what it runs next */
 	account_add_thread(&rec.account, task);
@@ -168,9 +162,9 @@ int task_read(struct bpf_iter__task *ctx)
 		rec.lifetime_ns = bpf_ktime_get_ns() - task->start_time;
 		rec.run_delay_ns = task_run_delay_ns(task);
 	}
-	bpf_seq_write(ctx->meta->seq, &rec, sizeof(rec));
+	bpf_seq_write(seq, &rec, sizeof(rec));
 	if (leads)
-		write_leader(ctx->meta->seq, &parts);
+		write_leader(seq, task, &parts);
 	return 0;
 }
 
