@@ -128,12 +128,19 @@ int bpfload_share(const struct bpf_shared *shared, struct bpf_map *watched, uint
 	return 0;
 }
 
+/* Not those that a reader runs itself: iterators, and what BPF_PROG_TEST_RUN runs (bpfread.h). */
+static bool runs_on_events(const struct bpf_program *prog)
+{
+	return bpf_program__type(prog) != BPF_PROG_TYPE_RAW_TRACEPOINT &&
+	       bpf_program__expected_attach_type(prog) != BPF_TRACE_ITER;
+}
+
 static uint64_t misses_of(const struct bpf_program *prog)
 {
 	struct bpf_prog_info info = {};
 	__u32 len = sizeof(info);
 
-	if (bpf_program__fd(prog) < 0 ||
+	if (bpf_program__fd(prog) < 0 || !runs_on_events(prog) ||
 	    bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &len))
 		return 0;
 	return info.recursion_misses;
