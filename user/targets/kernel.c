@@ -188,10 +188,15 @@ static uint8_t *watched_byte(const struct targets *t, int32_t pid)
 	return &t->kernel->watched[(uint32_t)pid & t->shared.watched_mask];
 }
 
+bool targets_kernel_watches(const struct targets *t, const struct process *p)
+{
+	return *watched_byte(t, p->pid);
+}
+
 /* The kernel side may have the process already, from a fork or a rename since: then only its groups
  * are completed, which loses nothing unless it ends in this very moment; a reader finds that
  * out. */
-int targets_kernel_insert(struct targets *t, const struct process *p)
+int targets_kernel_insert(struct targets *t, struct process *p)
 {
 	int fd = bpf_map__fd(t->kernel->skel->maps.members);
 	struct member m = { .groups = p->groups, .ppid = p->ppid };
@@ -206,6 +211,7 @@ int targets_kernel_insert(struct targets *t, const struct process *p)
 	}
 	__atomic_store_n(watched_byte(t, p->pid), 1, __ATOMIC_SEQ_CST);
 	t->kernel->inserted = true;
+	p->inserted = true;
 	return 0;
 }
 

@@ -7,8 +7,10 @@
 
 int targets_kernel_open(struct targets *t, char *reason);
 void targets_kernel_close(struct targets *t);
+/* Is this PID watched at this moment? */
+bool targets_kernel_watches(const struct targets *t, const struct process *p);
 /* Makes the kernel side watch a process that the user side found. */
-int targets_kernel_insert(struct targets *t, const struct process *p);
+int targets_kernel_insert(struct targets *t, struct process *p);
 /* Members as the kernel side has them now, into the table. */
 int targets_kernel_refresh(struct targets *t);
 void targets_kernel_remove(struct targets *t, const struct process *p);

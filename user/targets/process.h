@@ -31,6 +31,7 @@ struct process {
 	uint32_t execs_told; /* of them, already in an event */
 	bool plain;	   /* target of its own, by PID */
 	bool born;	   /* under watch: its counts started at 0 */
+	bool inserted;	   /* with its groups, by user space, into the kernel side */
 	bool initial;	   /* was there when ktally attached */
 	bool held;	   /* a command at its gate */
 	bool told;	   /* its start is in the stream, or it was there before */

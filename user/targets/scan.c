@@ -3,6 +3,7 @@
 #include "targets/scan.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -10,80 +11,179 @@
 #include "bpf/targets.h"
 #include "targets/glob.h"
 
+/* A process as this scan saw it. */
+struct seen {
+	uint64_t id;
+	int32_t pid;
+	int32_t ppid;
+	uint64_t groups; /* that it is in, or that it matches */
+	char comm[16];
+};
+
 struct scan {
 	struct targets *t;
 	struct comm_globs globs;
 	uint64_t all; /* group bit of an `all` target, or 0 */
 	uint64_t trees; /* group bits of trees: what children inherit */
-	bool changed; /* this pass has found somebody */
-	uint64_t add_groups; /* for a cgroup's walk */
 };
 
-/* Groups that a child of this PID inherits: of trees only. */
-static uint64_t tree_groups_of_pid(const struct scan *s, int32_t pid)
+static int join(struct targets *t, const struct seen *seen)
 {
-	struct process *p, *next;
-	uint64_t groups = 0;
+	struct process *p = process_find(&t->table, seen->id);
 
-	HASH_ITER(hh, s->t->table.by_id, p, next)
-		if (p->pid == pid && !process_ended(p))
-			groups |= p->groups & s->trees;
-	return groups;
-}
-
-static int join(struct scan *s, const struct proc_stat *st, uint64_t groups)
-{
-	uint64_t id = PROCESS_ID(st->pid, st->start_ticks);
-	struct process *p = process_find(&s->t->table, id);
-
-	if (!groups || (p && !(groups & ~p->groups)))
+	if (!seen->groups || (p && !(seen->groups & ~p->groups)))
 		return 0;
 	if (!p) {
-		p = process_add(&s->t->table, id);
+		p = process_add(&t->table, seen->id);
 		if (!p)
 			return -ENOMEM;
-		p->ppid = st->ppid;
-		memcpy(p->comm, st->comm, sizeof(p->comm));
+		p->ppid = seen->ppid;
+		memcpy(p->comm, seen->comm, sizeof(p->comm));
 	}
-	p->groups |= groups;
-	s->changed = true;
+	p->groups |= seen->groups;
+	p->inserted = false;
+	return 0;
+}
+
+/* False: a kernel thread, or it has gone meanwhile. */
+static bool look(const struct targets *t, pid_t pid, struct seen *ret)
+{
+	struct proc_stat st;
+
+	if (proc_stat_of(t->proc_fd, pid, &st) || st.flags & PROC_FLAG_KTHREAD)
+		return false;
+	ret->id = PROCESS_ID(st.pid, st.start_ticks);
+	ret->pid = st.pid;
+	ret->ppid = st.ppid;
+	ret->groups = 0;
+	memcpy(ret->comm, st.comm, sizeof(ret->comm));
+	return true;
+}
+
+struct cgroup_walk {
+	struct targets *t;
+	uint64_t group;
+};
+
+static int visit_cgroup(void *ctx, pid_t pid)
+{
+	const struct cgroup_walk *w = ctx;
+	struct seen seen;
+
+	if (!look(w->t, pid, &seen))
+		return 0;
+	seen.groups = w->group;
+	return join(w->t, &seen);
+}
+
+static int make_room(struct seen_list *l)
+{
+	size_t cap = l->cap ? 2 * l->cap : 256;
+	struct seen *v;
+
+	if (l->cnt < l->cap)
+		return 0;
+	v = reallocarray(l->v, cap, sizeof(*v));
+	if (!v)
+		return -ENOMEM;
+	l->v = v;
+	l->cap = cap;
 	return 0;
 }
 
 static int visit(void *ctx, pid_t pid)
 {
 	struct scan *s = ctx;
-	struct proc_stat st;
-	uint64_t groups;
+	const struct process *p;
+	struct seen *seen;
 
-	if (proc_stat_of(s->t->proc_fd, pid, &st) || st.flags & PROC_FLAG_KTHREAD)
-		return 0; /* it has gone meanwhile */
-	groups = s->all | s->add_groups;
-	if (!s->add_groups)
-		groups |= glob_groups(&s->globs, st.comm);
-	if (s->trees)
-		groups |= tree_groups_of_pid(s, st.ppid);
-	return join(s, &st, groups);
+	if (make_room(&s->t->seen))
+		return -ENOMEM;
+	seen = &s->t->seen.v[s->t->seen.cnt];
+	if (!look(s->t, pid, seen))
+		return 0;
+	seen->groups = s->all | glob_groups(&s->globs, seen->comm);
+	p = process_find(&s->t->table, seen->id);
+	if (p && !process_ended(p))
+		seen->groups |= p->groups;
+	s->t->seen.cnt++;
+	return 0;
 }
 
-static int scan_cgroups(struct scan *s)
+static int by_pid(const void *a, const void *b)
 {
-	struct scan walk = { .t = s->t };
+	const struct seen *x = a, *y = b;
+
+	return (x->pid > y->pid) - (x->pid < y->pid);
+}
+
+/* The kernel lists /proc by PID, and qsort takes memory. */
+static void sort_by_pid(const struct seen_list *l)
+{
+	size_t i = 1;
+
+	while (i < l->cnt && l->v[i - 1].pid <= l->v[i].pid)
+		i++;
+	if (i < l->cnt)
+		qsort(l->v, l->cnt, sizeof(*l->v), by_pid);
+}
+
+/* From parents to children. A child may have a lower PID than its parent: again until nobody new
+ * is found. */
+static void inherit(const struct seen_list *l, uint64_t trees)
+{
+	bool changed = true;
+	size_t i;
+
+	sort_by_pid(l);
+	while (changed) {
+		changed = false;
+		for (i = 0; i < l->cnt; i++) {
+			struct seen *child = &l->v[i], key = { .pid = child->ppid };
+			const struct seen *parent =
+				bsearch(&key, l->v, l->cnt, sizeof(key), by_pid);
+			uint64_t groups = parent ? parent->groups & trees : 0;
+
+			changed |= groups & ~child->groups;
+			child->groups |= groups;
+		}
+	}
+}
+
+static int scan_proc(struct scan *s)
+{
+	struct seen_list *l = &s->t->seen;
+	size_t i;
+	int err;
+
+	l->cnt = 0;
+	err = proc_for_each(s->t->proc_fd, visit, s);
+	if (!err && s->trees)
+		inherit(l, s->trees);
+	for (i = 0; i < l->cnt && !err; i++)
+		err = join(s->t, &l->v[i]);
+	return err;
+}
+
+static int scan_cgroups(struct targets *t)
+{
+	struct cgroup_walk walk = { .t = t };
 	int err = 0;
 	size_t i;
 
-	for (i = 0; i < s->t->cnt && !err; i++) {
-		if (s->t->list[i].kind != TARGET_CGROUP)
+	for (i = 0; i < t->cnt && !err; i++) {
+		if (t->list[i].kind != TARGET_CGROUP)
 			continue;
-		walk.add_groups = target_bit(&s->t->list[i]);
-		err = cgroup_for_each_pid(&s->t->list[i].cgroup, visit, &walk);
+		walk.group = target_bit(&t->list[i]);
+		err = cgroup_for_each_pid(&t->list[i].cgroup, visit_cgroup, &walk);
 		if (err == -ENOENT || err == -ENODEV)
 			err = 0; /* the cgroup was removed: it is empty */
 	}
 	return err;
 }
 
-static int scan_setup(struct scan *s)
+/* Does anything ask for a walk over all processes? */
+static bool scan_setup(struct scan *s)
 {
 	bool walk = false;
 	size_t i;
@@ -106,13 +206,7 @@ int targets_scan(struct targets *t)
 {
 	struct scan s = { .t = t };
 	bool walk = scan_setup(&s);
-	int err = scan_cgroups(&s);
+	int err = scan_cgroups(t);
 
-	/* A child may stand before its parent in the listing: again until nobody new is found. */
-	do {
-		s.changed = false;
-		if (walk && !err)
-			err = proc_for_each(t->proc_fd, visit, &s);
-	} while (!err && s.changed && s.trees);
-	return err;
+	return walk && !err ? scan_proc(&s) : err;
 }

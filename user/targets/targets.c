@@ -38,6 +38,7 @@ void targets_fini(struct targets *t)
 	for (i = 0; i < t->cnt; i++)
 		target_fini(&t->list[i]);
 	free(t->list);
+	free(t->seen.v);
 	process_table_fini(&t->table);
 	targets_init(t, t->proc_fd);
 }
@@ -81,6 +82,9 @@ size_t targets_skips(const struct targets *t, struct bpf_skip *list, size_t max)
 	return t->kernel ? targets_kernel_skips(t, list, max) : 0;
 }
 
+/* Each finds those only who were forked during the one before by a process that nobody knew. */
+#define LOOKS_MAX 8
+
 /* A command at its gate is not watched yet: it begins at its exec, in the kernel. */
 static bool ran_before(const struct targets *t, const struct process *p)
 {
@@ -93,17 +97,19 @@ static bool ran_before(const struct targets *t, const struct process *p)
 }
 
 /* Both looks: what /proc knows goes into the kernel side, what that knows comes back. */
-static int look(struct targets *t)
+static int look(struct targets *t, size_t *ret_unwatched)
 {
 	struct process *p, *next;
 	int err;
 
+	*ret_unwatched = 0;
 	err = targets_scan(t);
 	if (err || !t->kernel)
 		return err;
 	HASH_ITER(hh, t->table.by_id, p, next) {
-		if (p->born || !ran_before(t, p))
+		if (p->born || p->inserted || !ran_before(t, p))
 			continue;
+		*ret_unwatched += !targets_kernel_watches(t, p);
 		err = targets_kernel_insert(t, p);
 		if (err)
 			return err;
@@ -148,6 +154,29 @@ const struct rung targets_rungs[] = {
 };
 const size_t targets_rung_cnt = sizeof(targets_rungs) / sizeof(*targets_rungs);
 
+static bool has_trees(const struct targets *t)
+{
+	size_t i;
+
+	for (i = 0; i < t->cnt; i++)
+		if (t->list[i].follow)
+			return true;
+	return false;
+}
+
+/* Again while a member of a tree was found that the kernel side did not watch yet: it may have
+ * forked another such. All other newcomers it sees by itself. */
+static int look_until_complete(struct targets *t)
+{
+	size_t unwatched, looks = 0;
+	int err;
+
+	do
+		err = look(t, &unwatched);
+	while (!err && unwatched && has_trees(t) && ++looks < LOOKS_MAX);
+	return err;
+}
+
 int targets_open(struct targets *t, const struct ladder_wish *wish)
 {
 	struct process *p, *next;
@@ -155,10 +184,7 @@ int targets_open(struct targets *t, const struct ladder_wish *wish)
 
 	err = ladder_climb(&t->ladder, targets_rungs, targets_rung_cnt, wish, t);
 	if (!err)
-		err = look(t);
-	/* Again: a process that was forked by one not yet marked at the first pass. */
-	if (!err && t->kernel)
-		err = look(t);
+		err = look_until_complete(t);
 	HASH_ITER(hh, t->table.by_id, p, next) {
 		p->initial = ran_before(t, p) && !p->born;
 		p->born |= !ran_before(t, p);

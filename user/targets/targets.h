@@ -35,11 +35,17 @@ struct target {
 	int exit_status;
 };
 
+struct seen_list {
+	struct seen *v; /* scan.c's */
+	size_t cnt, cap;
+};
+
 struct targets {
 	struct target *list;
 	size_t cnt;
 	int group_cnt;
 	struct process_table table;
+	struct seen_list seen; /* by the scan under way; kept, for there is one at each tick */
 	struct ladder ladder;
 	struct bpf_shared shared; /* for instruments, once open */
 	uint32_t max_processes;	  /* 0: sized from the request */
