@@ -48,6 +48,19 @@ load helpers
 	assert_equal "$(q 'members | map(select(.comm == "kthreadd")) | length')" 0
 }
 
+@test "no-bpf: more processes than descriptors" {
+	sh -c 'for i in $(seq 97); do sleep 60 & done; wait' >/dev/null 3>&- &
+	local parent=$!
+	started+=("$parent")
+	wait_for "97 children" eval "(( \$(pgrep -cP $parent sleep) == 97 ))"
+	mapfile -t -O ${#started[@]} started < <(pgrep -P "$parent")
+	ulimit -Sn 64
+	record --no-bpf -p "$parent" --follow --processes -n 3
+	assert_equal "$status" 0
+	assert_equal "$(q 'last_snapshot.processes')" 98
+	assert_equal "$(q '[members[] | select(.open_fds != null)] | unique_by(.pid) | length')" 98
+}
+
 @test "no-bpf: alerts work on what is known" {
 	record --no-bpf -p $$ -n 2 --alert 'any: open_fds > 1' --fail-on-alert
 	assert_equal "$status" 3

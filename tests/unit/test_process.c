@@ -79,7 +79,7 @@ static void many_come_and_go(void **state)
 
 static void its_directory_is_opened_once_and_closed_with_it(void **state)
 {
-	struct process_table t = { 0 };
+	struct process_table t = { .dirs_max = 1 };
 	struct process *p = process_add(&t, PROCESS_ID(42, 9));
 	struct folder proc;
 	int fd;
@@ -87,12 +87,42 @@ static void its_directory_is_opened_once_and_closed_with_it(void **state)
 	(void)state;
 	folder_init(&proc);
 	put_stat(&proc, 42, "x", 9);
-	fd = process_dir(p, proc.fd);
+	fd = process_dir(&t, p, proc.fd);
 	assert_true(fd >= 0);
-	assert_int_equal(process_dir(p, proc.fd), fd);
-	assert_true(process_there(p, proc.fd));
+	assert_int_equal(process_dir(&t, p, proc.fd), fd);
+	assert_true(process_there(&t, p, proc.fd));
+	process_dir_done(p, fd);
+	assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
 	process_remove(&t, p);
 	assert_int_equal(fcntl(fd, F_GETFD), -1);
+	folder_fini(&proc);
+}
+
+static void more_directories_than_may_be_kept_are_given_back(void **state)
+{
+	struct process_table t = { .dirs_max = 1 };
+	struct process *kept = process_add(&t, PROCESS_ID(42, 9));
+	struct process *lent = process_add(&t, PROCESS_ID(43, 9));
+	struct folder proc;
+	int fd;
+
+	(void)state;
+	folder_init(&proc);
+	put_stat(&proc, 42, "x", 9);
+	put_stat(&proc, 43, "y", 9);
+	process_dir_done(kept, process_dir(&t, kept, proc.fd));
+	fd = process_dir(&t, lent, proc.fd);
+	assert_true(fd >= 0);
+	process_dir_done(lent, fd);
+	assert_int_equal(fcntl(fd, F_GETFD), -1);
+	assert_true(process_there(&t, lent, proc.fd));
+	assert_int_equal(fcntl(fd, F_GETFD), -1);
+	process_dir_done(lent, -ESRCH);
+	process_remove(&t, kept);
+	process_dir_done(lent, process_dir(&t, lent, proc.fd));
+	assert_true(lent->dir_fd >= 0);
+	process_table_fini(&t);
+	assert_int_equal(t.dirs_open, 0);
 	folder_fini(&proc);
 }
 
@@ -104,11 +134,11 @@ static void somebody_else_under_its_pid_is_not_it(void **state)
 
 	(void)state;
 	folder_init(&proc);
-	assert_int_equal(process_dir(p, proc.fd), -ESRCH);
+	assert_int_equal(process_dir(&t, p, proc.fd), -ESRCH);
 	put_stat(&proc, 42, "x", 10);
-	assert_int_equal(process_dir(p, proc.fd), -ESRCH);
+	assert_int_equal(process_dir(&t, p, proc.fd), -ESRCH);
 	assert_int_equal(p->dir_fd, PROCESS_FD_NONE);
-	assert_false(process_there(p, proc.fd));
+	assert_false(process_there(&t, p, proc.fd));
 	process_table_fini(&t);
 	folder_fini(&proc);
 }
@@ -147,6 +177,7 @@ int main(void)
 		cmocka_unit_test(a_reused_pid_is_another_process),
 		cmocka_unit_test(many_come_and_go),
 		cmocka_unit_test(its_directory_is_opened_once_and_closed_with_it),
+		cmocka_unit_test(more_directories_than_may_be_kept_are_given_back),
 		cmocka_unit_test(somebody_else_under_its_pid_is_not_it),
 		cmocka_unit_test(the_interval_begins_at_the_last_tick_or_the_first_sight),
 		cmocka_unit_test(it_has_ended_whoever_noticed),

@@ -277,22 +277,28 @@ static int confirm(void *self)
 	return 0;
 }
 
-static void read_process(struct process *p, int proc_fd)
+static void read_dir(struct process *p, int dir)
 {
 	uint64_t oncpu_ns, runqueue_ns;
 	struct proc_switches sw;
-	int fd = process_dir(p, proc_fd);
 
-	if (fd < 0)
-		return;
-	if (!proc_read_switches(fd, &sw)) {
+	if (!proc_read_switches(dir, &sw)) {
 		raw_max(&p->now, RAW_VOLUNTARY, sw.voluntary);
 		raw_max(&p->now, RAW_INVOLUNTARY, sw.involuntary);
 	}
 	if (!proc_cpu_ns(p->pid, &oncpu_ns))
 		set_clock(p, RAW_ONCPU_NS, oncpu_ns);
-	if (!proc_read_schedstat(fd, &oncpu_ns, &runqueue_ns))
+	if (!proc_read_schedstat(dir, &oncpu_ns, &runqueue_ns))
 		set_clock(p, RAW_RUNQUEUE_NS, runqueue_ns);
+}
+
+static void read_process(const struct probe_env *env, struct process *p)
+{
+	int dir = process_dir(env->table, p, env->proc_fd);
+
+	if (dir >= 0)
+		read_dir(p, dir);
+	process_dir_done(p, dir);
 }
 
 static int read_proc(void *self)
@@ -302,7 +308,7 @@ static int read_proc(void *self)
 
 	HASH_ITER(hh, s->env->table->by_id, p, next)
 		if (!process_ended(p))
-			read_process(p, s->env->proc_fd);
+			read_process(s->env, p);
 	return 0;
 }
 

@@ -298,7 +298,7 @@ static void read_fds(struct process *p, int fd)
 /* What the iterator leaves open: tables too large for it, and the CPU time of what runs now. */
 static void finish(struct task *t, struct process *p)
 {
-	int fd;
+	int dir;
 
 	set_cpu(p, p->now.v[RAW_CPU_NS], p->now.v[RAW_CPU_USER_NS], p->now.v[RAW_CPU_SYSTEM_NS]);
 	if (!is_sum_exact(p))
@@ -308,9 +308,10 @@ static void finish(struct task *t, struct process *p)
 	if (p->exited ||
 	    (p->now.v[RAW_OPEN_FILES] != RAW_UNKNOWN && p->now.v[RAW_OPEN_FDS] != RAW_UNKNOWN))
 		return;
-	fd = process_dir(p, t->env->proc_fd);
-	if (fd >= 0)
-		read_fds(p, fd);
+	dir = process_dir(t->env->table, p, t->env->proc_fd);
+	if (dir >= 0)
+		read_fds(p, dir);
+	process_dir_done(p, dir);
 }
 
 static int read_iter(void *self)
@@ -331,7 +332,7 @@ static int read_iter(void *self)
 	HASH_ITER(hh, t->env->table->by_id, p, next) {
 		if (p->seen)
 			finish(t, p);
-		else if (!p->exited && !process_there(p, t->env->proc_fd))
+		else if (!p->exited && !process_there(t->env->table, p, t->env->proc_fd))
 			p->gone = true; /* although no exit event came */
 	}
 	return read_exits(t);
@@ -339,12 +340,11 @@ static int read_iter(void *self)
 
 /* ---- rung /proc ---- */
 
-static void read_process(struct task *t, struct process *p)
+static void read_dir(struct process *p, int dir)
 {
 	struct proc_stat st;
 	uint64_t value;
-	int fd = process_dir(p, t->env->proc_fd);
-	int err = fd < 0 ? fd : proc_read_stat(fd, &st);
+	int err = dir < 0 ? dir : proc_read_stat(dir, &st);
 
 	if (err == -ESRCH)
 		p->gone = true;
@@ -357,11 +357,19 @@ static void read_process(struct task *t, struct process *p)
 	p->now.v[RAW_THREADS] = st.threads;
 	if (st.state == 'Z')
 		return; /* it has ended and keeps only its account */
-	if (!proc_read_rss_bytes(fd, &value) && (value || !is_exiting(fd)))
+	if (!proc_read_rss_bytes(dir, &value) && (value || !is_exiting(dir)))
 		p->now.v[RAW_RSS_BYTES] = value;
-	read_fds(p, fd);
-	if (!proc_read_nofile(fd, &value))
+	read_fds(p, dir);
+	if (!proc_read_nofile(dir, &value))
 		p->now.v[RAW_OPEN_FDS_LIMIT] = value > INT64_MAX ? INT64_MAX : (int64_t)value;
+}
+
+static void read_process(const struct probe_env *env, struct process *p)
+{
+	int dir = process_dir(env->table, p, env->proc_fd);
+
+	read_dir(p, dir);
+	process_dir_done(p, dir);
 }
 
 static int read_proc(void *self)
@@ -371,7 +379,7 @@ static int read_proc(void *self)
 
 	HASH_ITER(hh, t->env->table->by_id, p, next)
 		if (!p->gone)
-			read_process(t, p);
+			read_process(t->env, p);
 	return 0;
 }
 

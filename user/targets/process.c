@@ -4,10 +4,21 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/procfs.h"
 #include "bpf/targets.h"
+
+/* Half of what this process may open. */
+void process_table_init(struct process_table *t)
+{
+	struct rlimit limit;
+
+	*t = (struct process_table){ 0 };
+	if (!getrlimit(RLIMIT_NOFILE, &limit))
+		t->dirs_max = limit.rlim_cur / 2;
+}
 
 struct process *process_find(const struct process_table *t, uint64_t id)
 {
@@ -40,8 +51,10 @@ struct process *process_add(struct process_table *t, uint64_t id)
 void process_remove(struct process_table *t, struct process *p)
 {
 	HASH_DEL(t->by_id, p);
-	if (p->dir_fd >= 0)
+	if (p->dir_fd >= 0) {
 		close(p->dir_fd);
+		t->dirs_open--;
+	}
 	free(p);
 }
 
@@ -53,7 +66,7 @@ void process_table_fini(struct process_table *t)
 		process_remove(t, p);
 }
 
-int process_dir(struct process *p, int proc_fd)
+int process_dir(struct process_table *t, struct process *p, int proc_fd)
 {
 	struct proc_stat st;
 	int err, fd;
@@ -70,16 +83,27 @@ int process_dir(struct process *p, int proc_fd)
 		close(fd);
 		return err;
 	}
-	p->dir_fd = fd;
+	if (t->dirs_open < t->dirs_max) {
+		p->dir_fd = fd;
+		t->dirs_open++;
+	}
 	return fd;
 }
 
-bool process_there(struct process *p, int proc_fd)
+void process_dir_done(const struct process *p, int dir)
+{
+	if (dir >= 0 && dir != p->dir_fd)
+		close(dir);
+}
+
+bool process_there(struct process_table *t, struct process *p, int proc_fd)
 {
 	struct proc_stat st;
-	int fd = process_dir(p, proc_fd);
+	int dir = process_dir(t, p, proc_fd);
+	bool there = dir < 0 ? dir != -ESRCH : proc_read_stat(dir, &st) != -ESRCH;
 
-	return fd == -ESRCH ? false : fd < 0 || proc_read_stat(fd, &st) != -ESRCH;
+	process_dir_done(p, dir);
+	return there;
 }
 
 bool process_ended(const struct process *p)

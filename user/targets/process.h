@@ -57,19 +57,28 @@ struct process {
 	struct raw_start first; /* what is known of the moment at which it came under watch */
 };
 
+/* dirs_max: so many directories below /proc are kept open, and no more: this process may have other
+ * uses for its descriptors. Those of the rest are opened for each read. */
 struct process_table {
 	struct process *by_id;
+	size_t dirs_open;
+	size_t dirs_max;
 };
+
+void process_table_init(struct process_table *t);
 
 struct process *process_find(const struct process_table *t, uint64_t id);
 /* A new entry, everything unknown. NULL: out of memory. */
 struct process *process_add(struct process_table *t, uint64_t id);
 void process_remove(struct process_table *t, struct process *p);
 void process_table_fini(struct process_table *t);
-/* Its directory below proc_fd, kept open. A PID that is another process by now is -ESRCH. */
-int process_dir(struct process *p, int proc_fd);
+/* Its directory below proc_fd, to be given back by process_dir_done. A PID that is another process
+ * by now is -ESRCH. */
+int process_dir(struct process_table *t, struct process *p, int proc_fd);
+/* dir: what process_dir returned; an error is let pass. */
+void process_dir_done(const struct process *p, int dir);
 /* Is it still in /proc, as itself? */
-bool process_there(struct process *p, int proc_fd);
+bool process_there(struct process_table *t, struct process *p, int proc_fd);
 bool process_ended(const struct process *p);
 /* As it stood when this interval began: at the last tick, or when it came under watch. */
 void process_before(const struct process *p, struct raw_row *ret);
