@@ -69,7 +69,7 @@ static enum window_keep keep_of(const struct expr *e, size_t selector)
 		    e->nodes[n->left].selector == (int)selector)
 			return n->fn->keep;
 	}
-	return KEEP_LAST;
+	return KEEP_RATE;
 }
 
 int catalog_bind(struct catalog *c, struct expr *e)

@@ -78,11 +78,11 @@ static const struct function functions[] = {
 	{ .name = "abs", .kind = FN_ABS, .arg_cnt = 1 },
 	{ .name = "absent", .kind = FN_ABSENT, .arg_cnt = 1 },
 	{ "avg_over_time", FN_RANGE, 1, KEEP_MEAN, window_avg, NULL },
-	{ "deriv", FN_RANGE, 1, KEEP_LAST, window_deriv, NULL },
+	{ "deriv", FN_RANGE, 1, KEEP_LINE, window_deriv, NULL },
 	{ "max_over_time", FN_RANGE, 1, KEEP_MAX, window_extreme, NULL },
 	{ "min_over_time", FN_RANGE, 1, KEEP_MIN, window_extreme, NULL },
-	{ "predict_linear", FN_RANGE, 2, KEEP_LAST, window_predict, NULL },
-	{ "rate", FN_RANGE, 1, KEEP_LAST, window_rate, NULL },
+	{ "predict_linear", FN_RANGE, 2, KEEP_LINE, window_predict, NULL },
+	{ "rate", FN_RANGE, 1, KEEP_RATE, window_rate, NULL },
 };
 
 /* Over a whole run. Under these names PromQL has aggregations over many series, of which there is

@@ -34,6 +34,7 @@ struct ident {
 	size_t set_cnt;
 	struct window *windows; /* by window of the catalog */
 	size_t window_cnt;
+	struct window_block *blocks; /* owned: their points */
 };
 
 static struct ident_key key_of(const struct snapshot *s)
@@ -75,8 +76,10 @@ struct ident *ident_next(struct ident *id)
 
 static void ident_free(struct ident *id)
 {
-	for (size_t i = 0; i < id->window_cnt; i++)
-		window_fini(&id->windows[i]);
+	for (struct window_block *next, *block = id->blocks; block; block = next) {
+		next = block->next;
+		free(block);
+	}
 	free(id->windows);
 	free(id->matched);
 	free(id->active);
@@ -107,7 +110,7 @@ static struct ident *ident_new(struct idents *all, const struct snapshot *s)
 	id->key = key_of(s);
 	id->scope = s->scope;
 	if (s->interval_seconds > 0 && s->interval_seconds < 1e6)
-		id->interval_ns = (uint64_t)(s->interval_seconds * 1e9);
+		id->interval_ns = (uint64_t)llround(s->interval_seconds * 1e9);
 	HASH_ADD(hh, all->head, key, sizeof(id->key), id);
 	if (ident_find(all, s) == id)
 		return id;
@@ -132,24 +135,33 @@ static int fit(void *array, size_t size, size_t *cnt, size_t want)
 	return 0;
 }
 
+static int take_windows(struct ident *id, const struct catalog *c)
+{
+	struct window_block *block;
+	int err;
+
+	for (size_t i = 0; i < id->window_cnt; i++) {
+		const struct window_spec *spec = &c->windows[i];
+
+		if (!id->windows[i].points && ident_matches(id, spec->set))
+			window_init(&id->windows[i], spec->range_ns, id->interval_ns, spec->keep,
+				    (uint32_t)id->key.pid);
+	}
+	err = windows_alloc(id->windows, id->window_cnt, &block);
+	if (err || !block)
+		return err;
+	block->next = id->blocks;
+	id->blocks = block;
+	return 0;
+}
+
 /* Matchers are asked again only when the name has changed: they are the dearest thing here. */
 static int match(struct ident *id, const struct snapshot *s, const struct catalog *c)
 {
 	memcpy(id->comm, s->comm, sizeof(id->comm));
 	for (size_t i = 0; i < id->set_cnt; i++)
 		id->matched[i] = matcher_set_matches(c->sets[i], s);
-	for (size_t i = 0; i < id->window_cnt; i++) {
-		const struct window_spec *spec = &c->windows[i];
-		int err;
-
-		if (id->windows[i].points || !ident_matches(id, spec->set))
-			continue;
-		err = window_init(&id->windows[i], spec->range_ns, id->interval_ns, spec->keep,
-				  (uint32_t)id->key.pid);
-		if (err)
-			return err;
-	}
-	return 0;
+	return take_windows(id, c);
 }
 
 int ident_get(struct idents *all, const struct snapshot *s, const struct catalog *c,
@@ -180,14 +192,30 @@ int ident_get(struct idents *all, const struct snapshot *s, const struct catalog
 	return err;
 }
 
-int ident_observe(struct ident *id, const struct snapshot *s, const struct catalog *c)
+/* What the next snapshot will ask for, while this one's rules are evaluated: first where its
+ * windows are, then what they will look at. */
+static void prefetch_windows(const struct ident *id)
 {
-	int err = memcmp(id->comm, s->comm, sizeof(id->comm)) ? match(id, s, c) : 0;
+	for (size_t i = 0; i < id->window_cnt; i++)
+		__builtin_prefetch(&id->windows[i]);
+}
 
-	__builtin_prefetch(id->hh.next);
+static void prefetch_points(const struct ident *id)
+{
 	for (size_t i = 0; i < id->window_cnt; i++)
 		if (id->windows[i].points)
 			window_prefetch(&id->windows[i]);
+}
+
+int ident_observe(struct ident *id, const struct snapshot *s, const struct catalog *c)
+{
+	int err = memcmp(id->comm, s->comm, sizeof(id->comm)) ? match(id, s, c) : 0;
+	const struct ident *next = id->hh.next;
+
+	if (next) {
+		prefetch_windows(next);
+		__builtin_prefetch(next->hh.next);
+	}
 	for (size_t i = 0; !err && i < id->window_cnt; i++) {
 		const struct window_spec *spec = &c->windows[i];
 
@@ -195,14 +223,15 @@ int ident_observe(struct ident *id, const struct snapshot *s, const struct catal
 			window_push(&id->windows[i], s->monotonic_ns,
 				    field_judged(s, spec->metric, spec->name));
 	}
+	if (next)
+		prefetch_points(next);
 	return err;
 }
 
-void ident_take_window(struct ident *id, size_t to, struct ident *old, size_t from)
+void ident_copy_window(struct ident *id, size_t to, const struct ident *old, size_t from)
 {
-	window_fini(&id->windows[to]);
-	id->windows[to] = old->windows[from];
-	old->windows[from] = (struct window){};
+	if (id->windows[to].points && old->windows[from].points)
+		window_copy(&id->windows[to], &old->windows[from]);
 }
 
 size_t ident_window_cnt(const struct ident *id)

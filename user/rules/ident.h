@@ -39,8 +39,8 @@ void ident_remove_all(struct idents *all);
 
 /* Feeds the snapshot into the windows. */
 int ident_observe(struct ident *id, const struct snapshot *s, const struct catalog *c);
-/* Moves the points of window `from` of old to window `to` of id. */
-void ident_take_window(struct ident *id, size_t to, struct ident *old, size_t from);
+/* The points of window `from` of old also in window `to` of id, where both are in use. */
+void ident_copy_window(struct ident *id, size_t to, const struct ident *old, size_t from);
 
 size_t ident_window_cnt(const struct ident *id);
 size_t ident_alert_cnt(const struct ident *id);

@@ -371,7 +371,7 @@ static void move_ident(struct rules *r, struct ident *from, struct rules *next,
 		int same = catalog_find_window(&next->catalog, &r->catalog, i);
 
 		if (same >= 0)
-			ident_take_window(to, (size_t)same, from, i);
+			ident_copy_window(to, (size_t)same, from, i);
 	}
 }
 

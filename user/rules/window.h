@@ -13,9 +13,11 @@
 
 #define WINDOW_POINTS_MAX 512
 
-/* What the window is for, and so what it may forget. KEEP_LAST: everything that a line or a rate
- * needs; KEEP_MEAN: the mean; KEEP_MAX, KEEP_MIN: only points that no later one outdoes. */
-enum window_keep { KEEP_LAST, KEEP_MEAN, KEEP_MAX, KEEP_MIN };
+/* What the window is for, and so what it may forget. KEEP_RATE: everything that a rate needs;
+ * KEEP_LINE: a line; KEEP_MEAN: the mean; KEEP_MAX, KEEP_MIN: only points that no later one
+ * outdoes.
+ */
+enum window_keep { KEEP_RATE, KEEP_LINE, KEEP_MEAN, KEEP_MAX, KEEP_MIN };
 
 struct point {
 	uint64_t t_us : 44; /* monotonic, modulo half a year */
@@ -25,30 +27,50 @@ struct point {
 
 /* Over the points, kept as they come and go; x is seconds after ref_us, y the distance from y0,
  * which keeps the digits that matter when a large number changes little. */
-struct window_sums {
+struct line_sums {
 	uint64_t ref_us;
 	double y0;
-	double weight, x, y, xx, xy;
-	double drops; /* of a counter that fell: what it had counted */
+	double x, y, xx, xy;
 };
 
+struct mean_sums {
+	double y0;
+	double y, weight;
+};
+
+/* Every process has one for each range of every rule, and each tick touches all of them: what they
+ * take of a cache line is most of what they cost. */
 struct window {
-	struct point *points; /* owned; NULL: not in use */
-	uint32_t cap;
-	uint32_t head;
-	uint32_t cnt;
-	uint32_t slot_us; /* least distance of two points that are no longer merged into */
-	uint64_t range_us;
-	enum window_keep keep;
-	uint32_t refresh_in; /* pushes until the sums are made anew, before rounding adds up */
-	struct window_sums sums;
+	struct point *points; /* in a block, every stride-th; NULL: not in use */
+	union {
+		struct line_sums *line;
+		struct mean_sums *mean;
+		double *drops; /* of a counter that fell: what it had counted */
+		void *sums;
+	};
+	uint64_t range_us : 52;
+	uint64_t stride : 9;
+	uint64_t keep : 3; /* enum window_keep */
+	uint16_t cap;      /* 0: never initialized */
+	uint16_t head;
+	uint16_t cnt;
+	uint16_t refresh_in; /* pushes until the sums are made anew, before rounding adds up */
+};
+
+/* What windows remember, owned by whoever asked for it. */
+struct window_block {
+	struct window_block *next; /* free for the owner to use */
 };
 
 /* interval_ns: of the samples to come; 0: not known. phase: any number; windows of different phases
- * do not all refresh in the same tick. */
-int window_init(struct window *w, uint64_t range_ns, uint64_t interval_ns, enum window_keep keep,
-		uint32_t phase);
-void window_fini(struct window *w);
+ * do not all refresh in the same tick. Not in use before windows_alloc. */
+void window_init(struct window *w, uint64_t range_ns, uint64_t interval_ns, enum window_keep keep,
+		 uint32_t phase);
+/* Takes into use those of v that are initialized and not yet in use. Their points come in one
+ * block, to be freed after them; NULL: there are none. */
+int windows_alloc(struct window *v, size_t cnt, struct window_block **ret);
+/* The points of another window in use, with as many of them as there is room for. */
+void window_copy(struct window *w, const struct window *from);
 /* A push will come: the points that it looks at may be far away in memory, and those of many
  * windows come together as fast as those of one. */
 void window_prefetch(const struct window *w);
