@@ -140,19 +140,35 @@ static void add_switches(struct process *p, uint64_t voluntary, uint64_t involun
 	p->counted_switches += (int64_t)(voluntary + involuntary);
 }
 
-static void add_ended(struct process_table *table, const struct bpf_reader *r)
+static void add_ended(struct process *p, const struct sched_process *v)
 {
+	add_kernel_clocks(p, &v->clocks);
+	add_switches(p, v->voluntary, v->involuntary);
+}
+
+/* Of processes that have threads alive, of those that have none, or of both. */
+static void add_all_ended(struct sched *s, bool alive, bool ended)
+{
+	const struct bpf_reader *r = &s->processes;
+	struct process *p;
 	size_t i;
 
 	for (i = 0; i < r->count; i++) {
-		const struct sched_process *v = bpf_reader_value(r, i);
-		struct process *p = process_find(table, *(const uint64_t *)bpf_reader_key(r, i));
-
-		if (!p)
-			continue;
-		add_kernel_clocks(p, &v->clocks);
-		add_switches(p, v->voluntary, v->involuntary);
+		p = process_find(s->env->table, *(const uint64_t *)bpf_reader_key(r, i));
+		if (p && (p->live_threads ? alive : ended))
+			add_ended(p, bpf_reader_value(r, i));
 	}
+}
+
+/* Has a process ended of which this may be the last read? */
+static bool has_last_read(const struct process_table *table)
+{
+	struct process *p, *next;
+
+	HASH_ITER(hh, table->by_id, p, next)
+		if (p->exited && !p->live_threads)
+			return true;
+	return false;
 }
 
 static bool is_watched(const struct bpf_shared *shared, uint64_t id)
@@ -192,9 +208,10 @@ static void add_now(struct process_table *table, const struct bpf_reader *r)
 }
 
 /* Ended threads first: one that ends meanwhile is then missing from this read and in the next one,
- * where the other order would count it twice and take it back. The clocks of live ones come with
- * the task instrument's records where that reads the kernel's: one pass over all tasks is most of
- * what a tick costs. */
+ * where the other order would count it twice and take it back. There is no next one of a process
+ * that has ended and has none alive: what its threads left is read again, after they were missing
+ * among the live ones. The clocks of those come with the task instrument's records where that reads
+ * the kernel's: one pass over all tasks is most of what a tick costs. */
 static int read_tp_btf(void *self)
 {
 	struct sched *s = self;
@@ -214,11 +231,17 @@ static int read_tp_btf(void *self)
 		err = bpf_reader_read(&s->threads);
 	if (err)
 		return err;
-	add_ended(table, &s->processes);
 	if (!s->env->live_clocks)
 		add_now(table, &s->now);
 	add_live(s->env, &s->threads);
-	return 0;
+	if (!has_last_read(table)) {
+		add_all_ended(s, true, true);
+		return 0;
+	}
+	add_all_ended(s, true, false);
+	err = bpf_reader_read(&s->processes);
+	add_all_ended(s, false, true);
+	return err;
 }
 
 /* These clocks run from the process's start; what a joiner had used before is not its target's. */
