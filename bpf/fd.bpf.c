@@ -82,19 +82,20 @@ int BPF_PROG(fd_sys_exit, struct pt_regs *regs, long ret)
 	struct task_struct *task;
 	struct syscall_args args;
 	u64 id, thread;
-	u8 op;
+	u8 op, watch;
 
 	if (!fd_op_possible(regs->orig_ax))
 		return 0;
 	thread = bpf_get_current_pid_tgid();
-	if (!is_watched(thread >> 32))
+	watch = watched_as(thread >> 32);
+	if (watch == WATCH_NONE)
 		return 0;
 	task = (void *)bpf_get_current_task();
 	args = syscall_args(regs, task);
 	op = fd_op_refine(fd_op(regs->orig_ax, task), &args);
 	if (op == OP_NONE)
 		return 0;
-	id = current_process_id(task);
+	id = current_counted_id(watch, task);
 	if (op == OP_CLOSE) {
 		if (ret != -EBADF)
 			fd_closed(id, task, 1);
@@ -272,6 +273,29 @@ int BPF_PROG(fd_sys_exit_failed, struct pt_regs *regs, long ret)
 
 /* ---- first and last sight of a process: the same on every rung ---- */
 
+/* A level that is not known leaves its process out, and so their residual unknown. */
+static __always_inline void add_level(s64 *levels, u64 *count, s64 level)
+{
+	if (level == FD_LEVEL_UNKNOWN)
+		return;
+	__sync_fetch_and_add(levels, level);
+	__sync_fetch_and_add(count, 1);
+}
+
+static __always_inline void untracked_fork(u8 watch, struct task_struct *child)
+{
+	struct fd_untracked *u = &fd_untracked[UNTRACKED_SLOT(UNTRACKED_ID(watch))];
+
+	add_level(&u->levels_first, &u->first_cnt, fds_open_between(child, 0, ~0U));
+}
+
+static __always_inline void untracked_exit(u8 watch, struct task_struct *task)
+{
+	struct fd_untracked *u = &fd_untracked[UNTRACKED_SLOT(UNTRACKED_ID(watch))];
+
+	add_level(&u->levels_exit, &u->exit_cnt, fds_open_between(task, 0, ~0U));
+}
+
 static __always_inline void fd_first_sight(struct task_struct *task)
 {
 	u64 id = process_id(task);
@@ -280,7 +304,7 @@ static __always_inline void fd_first_sight(struct task_struct *task)
 				    .left_open = FD_LEVEL_UNKNOWN };
 	struct fd_process *there;
 
-	if (!is_watched(task->tgid))
+	if (watched_as(task->tgid) != WATCH_MEMBER)
 		return;
 	fresh.level_first = fds_open_between(task, 0, ~0U);
 	fresh.start_low = fds_low(task);
@@ -302,7 +326,13 @@ static __always_inline void fd_first_sight(struct task_struct *task)
 SEC("?tp_btf/sched_wakeup_new")
 int BPF_PROG(fd_fork, struct task_struct *child)
 {
-	if (child->pid == child->tgid)
+	u8 watch = watched_as(child->tgid);
+
+	if (child->pid != child->tgid)
+		return 0;
+	if (watch >= WATCH_UNTRACKED)
+		untracked_fork(watch, child);
+	else
 		fd_first_sight(child);
 	return 0;
 }
@@ -329,11 +359,16 @@ static __always_inline s32 left_open(const struct fd_process *p, u64 low)
 SEC("?tp_btf/sched_process_exit")
 int BPF_PROG(fd_exit, struct task_struct *task)
 {
+	u8 watch = watched_as(task->tgid);
 	struct fd_process *p;
 	u64 id;
 
-	if (!is_watched(task->tgid) || BPF_CORE_READ(task, signal, live.counter))
+	if (watch == WATCH_NONE || BPF_CORE_READ(task, signal, live.counter))
 		return 0;
+	if (watch >= WATCH_UNTRACKED) {
+		untracked_exit(watch, task);
+		return 0;
+	}
 	id = process_id(task);
 	p = fd_process_get(id);
 	if (!p)

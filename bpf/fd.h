@@ -27,4 +27,14 @@ struct fd_process {
 	__s32 left_open;  /* at its end, beyond that; else FD_LEVEL_UNKNOWN */
 };
 
+/* The same of processes that are counted together, see targets.h: of `counts` what is above the
+ * levels. */
+struct fd_untracked {
+	struct fd_process counts;
+	__s64 levels_first; /* summed */
+	__s64 levels_exit;
+	__u64 first_cnt;    /* processes whose level is in levels_first */
+	__u64 exit_cnt;
+};
+
 #endif

@@ -69,18 +69,20 @@ static __always_inline u8 fd_op_refine(u8 op, const struct syscall_args *args)
 	return op;
 }
 
-/* The current task, when it is watched, has a table and is not a kernel thread borrowing one. */
+/* The current task, when it is watched, has a table and is not a kernel thread borrowing one: the
+ * id under which it is counted, else 0. */
 static __always_inline u64 watched_user_process(struct task_struct **ret)
 {
+	u8 watch = watched_as(bpf_get_current_pid_tgid() >> 32);
 	struct task_struct *task;
 
-	if (!is_watched(bpf_get_current_pid_tgid() >> 32))
+	if (watch == WATCH_NONE)
 		return 0;
 	task = (void *)bpf_get_current_task();
 	if (BPF_CORE_READ(task, flags) & PF_KTHREAD)
 		return 0;
 	*ret = task;
-	return current_process_id(task);
+	return current_counted_id(watch, task);
 }
 
 /* A thread that unshared its table has opens and closes that are nothing to the process's own

@@ -6,6 +6,7 @@
 
 #include "fd.h"
 #include "fd_calls.bpf.h"
+#include "targets.h"
 
 #define ENOENT 2
 #define EBADF  9
@@ -22,16 +23,21 @@ struct {
 	__type(value, struct fd_process);
 } fd_processes SEC(".maps");
 
+struct fd_untracked fd_untracked[UNTRACKED_MAX] = {};
+
 __u64 fd_lost = 0; /* events that found a map full, or a table too large to look at */
 
 static __always_inline struct fd_process *fd_process_get(u64 id)
 {
-	struct fd_process *p = bpf_map_lookup_elem(&fd_processes, &id);
+	struct fd_process *p;
 	struct fd_process fresh = { .level_first = FD_LEVEL_UNKNOWN,
 				    .level_exit = FD_LEVEL_UNKNOWN,
 				    .start_high = FD_LEVEL_UNKNOWN,
 				    .left_open = FD_LEVEL_UNKNOWN };
 
+	if (IS_UNTRACKED(id))
+		return &fd_untracked[UNTRACKED_SLOT(id)].counts;
+	p = bpf_map_lookup_elem(&fd_processes, &id);
 	if (p)
 		return p;
 	bpf_map_update_elem(&fd_processes, &id, &fresh, BPF_NOEXIST);

@@ -29,6 +29,9 @@ struct {
 	__type(value, struct sched_process);
 } sched_processes SEC(".maps");
 
+/* Likewise of those that are counted together. */
+struct sched_process sched_untracked[UNTRACKED_MAX] = {};
+
 __u64 sched_lost = 0; /* switches of threads and ends of processes that found their map full */
 
 /* Set by the reader around the run of sched_now that follows new targets: what their ended threads
@@ -61,9 +64,12 @@ static __always_inline struct sched_thread *thread_find(u64 key, struct task_str
 
 static __always_inline struct sched_process *process_get(u64 id)
 {
-	struct sched_process *p = bpf_map_lookup_elem(&sched_processes, &id);
 	struct sched_process zero = {};
+	struct sched_process *p;
 
+	if (IS_UNTRACKED(id))
+		return &sched_untracked[UNTRACKED_SLOT(id)];
+	p = bpf_map_lookup_elem(&sched_processes, &id);
 	if (p)
 		return p;
 	bpf_map_update_elem(&sched_processes, &id, &zero, BPF_NOEXIST);
@@ -83,9 +89,9 @@ static __always_inline bool is_released(struct task_struct *task)
 
 /* The last switch, out of a dead task. Of a released one its entry says what it had before; one
  * without an entry found the map full. */
-static __always_inline void thread_fold(u64 key, struct task_struct *task)
+static __always_inline void thread_fold(u64 key, struct task_struct *task, u8 watch)
 {
-	struct sched_process *p = process_get(process_id(task));
+	struct sched_process *p = process_get(counted_id(watch, task));
 	struct sched_thread *t = thread_find(key, task);
 	bool released = is_released(task);
 	u64 voluntary = task->nvcsw - released, involuntary = task->nivcsw;
@@ -112,18 +118,19 @@ int BPF_PROG(sched_switch, bool preempt, struct task_struct *prev)
 {
 	struct sched_thread *t;
 	u64 key = (u64)prev;
+	u8 watch = watched_as(prev->tgid);
 
-	if (!is_watched(prev->tgid))
+	if (watch == WATCH_NONE)
 		return 0;
 	if (!preempt && task_is_dead(prev)) {
-		thread_fold(key, prev);
+		thread_fold(key, prev, watch);
 		return 0;
 	}
 	if (is_released(prev))
 		return 0;
 	t = thread_find(key, prev);
 	if (!t)
-		t = thread_new(key, prev, process_id(prev));
+		t = thread_new(key, prev, counted_id(watch, prev));
 	if (!t) {
 		__sync_fetch_and_add(&sched_lost, 1);
 		return 0;
@@ -170,12 +177,16 @@ int sched_now(struct bpf_iter__task *ctx)
 	struct task_struct *task = ctx->task;
 	struct sched_now_rec rec = {};
 	struct task_struct *leader;
+	u8 watch;
 
-	if (!task || !is_watched(task->tgid) || task_is_dead(task))
+	if (!task)
+		return 0;
+	watch = watched_as(task->tgid);
+	if (watch == WATCH_NONE || task_is_dead(task))
 		return 0;
 	leader = task->group_leader;
-	rec.process = leader_process_id(leader);
-	if (sched_prime && task->pid == task->tgid)
+	rec.process = leader_counted_id(watch, leader);
+	if (sched_prime && watch == WATCH_MEMBER && task->pid == task->tgid)
 		add_before(leader);
 	thread_ensure(task, rec.process);
 	rec.clocks.lifetime_ns = bpf_ktime_get_ns() - task->start_time;

@@ -19,6 +19,15 @@ struct {
 	__type(value, struct member);
 } members SEC(".maps");
 
+/* Which groups a slot of `untracked` is for: whoever comes first. A map, since 5.10 has no other
+ * operation that tests and sets. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, UNTRACKED_MAX);
+	__type(key, u32);
+	__type(value, u64);
+} untracked_groups SEC(".maps");
+
 const volatile __u64 tree_groups = 0;	/* inherited by children */
 const volatile __u64 all_group = 0;	/* 0 or one bit: everything but kernel threads */
 const volatile pid_t gate_tgid = 0;	/* command held at its gate: watched from its exec */
@@ -29,7 +38,8 @@ const volatile __u64 cgroup_groups = 0;	/* all bits of cgroups[] */
 const volatile __u64 comm_groups = 0;	/* all bits of globs.group[] */
 const volatile struct comm_globs globs = {};
 
-__u64 members_lost = 0; /* processes that found the map full */
+struct untracked untracked[UNTRACKED_MAX] = {};
+__u64 members_lost = 0; /* events that could not be followed */
 __u64 members_changes = 0; /* of the map: while it stands still user space need not read it */
 
 /* First, since some kernels refuse it and all is loaded again without it. */
@@ -106,8 +116,68 @@ static __always_inline void set_base(struct member *m, struct task_struct *leade
 	m->base.involuntary = signal->nivcsw + leader->nivcsw;
 }
 
+/* The slot of these groups; UNTRACKED_MAX: there is none left. A global function, so that the
+ * verifier walks its loop once. */
+__noinline u32 untracked_slot(u64 groups)
+{
+	u64 *there;
+	u32 i;
+
+	for (i = 0; i < UNTRACKED_MAX; i++) {
+		u32 key = i;
+
+		if (untracked[i].groups == groups)
+			return i;
+		if (untracked[i].groups)
+			continue;
+		bpf_map_update_elem(&untracked_groups, &key, &groups, BPF_NOEXIST);
+		there = bpf_map_lookup_elem(&untracked_groups, &key);
+		if (there && *there == groups) {
+			untracked[i].groups = groups;
+			return i;
+		}
+	}
+	return UNTRACKED_MAX;
+}
+
+/* Of one that is not new: what it had used before is taken off again. Its ended threads are in some
+ * of the counts and not in others. */
+static __always_inline void untracked_add_base(struct untracked *u, const struct member *m,
+					       struct task_struct *leader)
+{
+	if (!(m->flags & MEMBER_BASE) || leader->signal->sum_sched_runtime) {
+		__sync_fetch_and_add(&u->unknown, 1);
+		return;
+	}
+	__sync_fetch_and_add(&u->base.utime_ns, m->base.utime_ns);
+	__sync_fetch_and_add(&u->base.stime_ns, m->base.stime_ns);
+	__sync_fetch_and_add(&u->base.runtime_ns, m->base.runtime_ns);
+	__sync_fetch_and_add(&u->base.voluntary, m->base.voluntary);
+	__sync_fetch_and_add(&u->base.involuntary, m->base.involuntary);
+	__sync_fetch_and_add(&u->lifetime_ns, bpf_ktime_get_ns() - leader->start_time);
+	__sync_fetch_and_add(&u->run_delay_ns, task_run_delay_ns(leader));
+}
+
+/* There is no room for it: its new byte. */
+static __always_inline u8 watch_untracked(const struct member *m, struct task_struct *leader)
+{
+	u32 slot = untracked_slot(m->groups);
+	struct untracked *u;
+
+	if (slot >= UNTRACKED_MAX) {
+		__sync_fetch_and_add(&members_lost, 1);
+		return WATCH_NONE;
+	}
+	u = &untracked[slot];
+	if (!(m->flags & MEMBER_BORN))
+		untracked_add_base(u, m, leader);
+	__sync_fetch_and_add(&u->born, 1);
+	return WATCH_UNTRACKED + slot;
+}
+
 static __always_inline void watch(struct task_struct *leader, u64 groups, u32 flags, u32 ppid)
 {
+	u8 as = WATCH_MEMBER;
 	struct member m = {};
 	u64 id = leader_process_id(leader);
 	u8 *byte = watched_byte(leader->tgid);
@@ -115,12 +185,13 @@ static __always_inline void watch(struct task_struct *leader, u64 groups, u32 fl
 	m.groups = groups;
 	m.flags = flags;
 	m.ppid = ppid;
-	set_base(&m, leader);
+	if (!(flags & MEMBER_BASE))
+		set_base(&m, leader);
 	bpf_probe_read_kernel_str(m.comm, sizeof(m.comm), leader->comm);
 	if (bpf_map_update_elem(&members, &id, &m, BPF_ANY))
-		__sync_fetch_and_add(&members_lost, 1);
-	else if (byte)
-		*byte = 1;
+		as = watch_untracked(&m, leader);
+	if (byte)
+		*byte = as;
 	members_changed();
 }
 
@@ -128,25 +199,40 @@ static __always_inline struct member *member_of(struct task_struct *leader)
 {
 	u64 id = leader_process_id(leader);
 
-	return is_watched(leader->tgid) ? bpf_map_lookup_elem(&members, &id) : NULL;
+	return watched_as(leader->tgid) == WATCH_MEMBER ? bpf_map_lookup_elem(&members, &id) : NULL;
 }
 
-static __always_inline struct member *member_current(u32 tgid)
+static __always_inline u64 groups_of_untracked(u8 watch)
 {
+	return untracked[UNTRACKED_SLOT(UNTRACKED_ID(watch))].groups;
+}
+
+static __always_inline u64 groups_of_current(u32 tgid)
+{
+	u8 watch = watched_as(tgid);
+	struct member *m;
 	u64 id;
 
-	if (!is_watched(tgid))
-		return NULL;
+	if (watch == WATCH_NONE)
+		return 0;
+	if (watch >= WATCH_UNTRACKED)
+		return groups_of_untracked(watch);
 	id = current_process_id((void *)bpf_get_current_task());
-	return bpf_map_lookup_elem(&members, &id);
+	m = bpf_map_lookup_elem(&members, &id);
+	return m ? m->groups : 0;
 }
 
-/* A process that lived before and now matches: joins, with a history that ktally did not see. */
+/* A process that lived before and now matches: joins, with a history that ktally did not see. One
+ * that is untracked stays where it is counted. */
 static __always_inline void join(struct task_struct *leader, u64 groups)
 {
+	u8 as = watched_as(leader->tgid);
 	struct member *m = member_of(leader);
 
-	if (!m) {
+	if (as >= WATCH_UNTRACKED) {
+		if (groups & ~groups_of_untracked(as))
+			__sync_fetch_and_add(&members_lost, 1);
+	} else if (!m) {
 		watch(leader, groups, 0, leader->real_parent->tgid);
 	} else if (groups & ~m->groups) {
 		m->groups |= groups;
@@ -161,17 +247,15 @@ SEC("?tp_btf/sched_wakeup_new")
 int BPF_PROG(targets_fork, struct task_struct *child)
 {
 	u32 parent = bpf_get_current_pid_tgid() >> 32;
-	struct member *m;
 	u64 groups;
 	u8 *byte;
 
 	if (child->pid != child->tgid || child->flags & PF_KTHREAD)
 		return 0;
-	m = member_current(parent);
-	groups = all_group | (m ? m->groups & tree_groups : 0) | groups_by_cgroup(child) |
+	groups = all_group | (groups_of_current(parent) & tree_groups) | groups_by_cgroup(child) |
 		 groups_by_comm(child->comm);
 	if (groups) {
-		watch(child->group_leader, groups, MEMBER_BORN, parent);
+		watch(child, groups, MEMBER_BORN | MEMBER_BASE, parent); /* all of it is 0 */
 		return 0;
 	}
 	byte = watched_byte(child->tgid);
@@ -232,12 +316,17 @@ int BPF_PROG(targets_attach, struct cgroup *dst, const char *path, struct task_s
 	struct task_struct *leader = task->group_leader;
 	struct member *m;
 	u64 groups;
+	u8 as;
 
 	if (leader->flags & PF_KTHREAD)
 		return 0;
 	groups = groups_by_cgroup(leader);
+	as = watched_as(leader->tgid);
 	m = member_of(leader);
-	if (m) {
+	if (as >= WATCH_UNTRACKED) {
+		if (groups != (groups_of_untracked(as) & cgroup_groups))
+			__sync_fetch_and_add(&members_lost, 1);
+	} else if (m) {
 		m->groups = (m->groups & ~cgroup_groups) | groups;
 		members_changed();
 	} else if (groups) {
@@ -251,8 +340,11 @@ int BPF_PROG(targets_exit, struct task_struct *task)
 {
 	struct task_struct *leader = task->group_leader;
 	struct signal_struct *signal = leader->signal;
+	u8 as = watched_as(leader->tgid);
 	struct member *m = member_of(leader);
 
+	if (as >= WATCH_UNTRACKED && !signal->live.counter)
+		__sync_fetch_and_add(&untracked[UNTRACKED_SLOT(UNTRACKED_ID(as))].ended, 1);
 	if (!m || signal->live.counter || lose_this_one(&members_lost))
 		return 0;
 	m->exit_status =

@@ -38,11 +38,17 @@ static __always_inline u8 *watched_byte(u32 tgid)
 	return table ? table + (tgid & watched_mask) : NULL;
 }
 
-static __always_inline bool is_watched(u32 tgid)
+/* enum watch */
+static __always_inline u8 watched_as(u32 tgid)
 {
 	u8 *byte = watched_byte(tgid);
 
-	return byte && *byte;
+	return byte ? *byte : WATCH_NONE;
+}
+
+static __always_inline bool is_watched(u32 tgid)
+{
+	return watched_as(tgid) != WATCH_NONE;
 }
 
 /* For BTF pointers (tp_btf arguments, iterators) to a process's first thread. */
@@ -70,6 +76,22 @@ static __always_inline u64 current_process_id(struct task_struct *task)
 	u64 start = BPF_CORE_READ(task, group_leader, start_boottime);
 
 	return PROCESS_ID(bpf_get_current_pid_tgid() >> 32, start / USER_HZ_NS);
+}
+
+/* The ids under which a watched task is counted. */
+static __always_inline u64 leader_counted_id(u8 watch, struct task_struct *leader)
+{
+	return watch < WATCH_UNTRACKED ? leader_process_id(leader) : UNTRACKED_ID(watch);
+}
+
+static __always_inline u64 counted_id(u8 watch, struct task_struct *task)
+{
+	return watch < WATCH_UNTRACKED ? process_id(task) : UNTRACKED_ID(watch);
+}
+
+static __always_inline u64 current_counted_id(u8 watch, struct task_struct *task)
+{
+	return watch < WATCH_UNTRACKED ? current_process_id(task) : UNTRACKED_ID(watch);
 }
 
 #endif

@@ -24,6 +24,12 @@
  * two. */
 #define WATCHED_MIN_BYTES 4096
 
+enum watch {
+	WATCH_NONE = 0,
+	WATCH_MEMBER = 1,
+	WATCH_UNTRACKED = 2, /* and above: together with others, in that slot of `untracked` */
+};
+
 enum member_flag {
 	MEMBER_BORN = 1,    /* born, or first executed, under watch: all its counts started at 0 */
 	MEMBER_EXITED = 2,  /* exit_status is valid */
@@ -48,6 +54,26 @@ struct member {
 	__u32 ppid;
 	char comm[16];
 	struct member_base base;
+};
+
+/*
+ * Processes that found `members` full are counted all the same, but together: all that would be in
+ * the same groups as if they were one process, under one id. That has PID 0, which nobody has, and
+ * their byte for a start time.
+ */
+#define UNTRACKED_MAX 64
+#define UNTRACKED_ID(watch) PROCESS_ID(0, watch)
+#define IS_UNTRACKED(id)    (!PROCESS_ID_PID(id))
+#define UNTRACKED_SLOT(id)  ((PROCESS_ID_TICKS(id) - WATCH_UNTRACKED) & (UNTRACKED_MAX - 1))
+
+struct untracked {
+	__u64 groups;	 /* 0: nobody so far */
+	__u64 born;	 /* processes that came in */
+	__u64 ended;	 /* of them */
+	__u64 unknown;	 /* of them, those of whose past nothing is known */
+	struct member_base base; /* what they had used before they came in, summed */
+	__u64 lifetime_ns;	 /* likewise */
+	__u64 run_delay_ns;
 };
 
 #define CGROUP_DEPTH_MAX 32 /* levels looked at above a process's cgroup */

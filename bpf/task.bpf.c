@@ -23,6 +23,9 @@ struct {
 	__type(value, struct task_exit);
 } task_exits SEC(".maps");
 
+/* Likewise of those that are counted together, summed. */
+struct task_account task_untracked[UNTRACKED_MAX] = {};
+
 __u64 task_lost = 0; /* ended processes that found the map full */
 
 static __always_inline void account_add_thread(struct task_account *a, struct task_struct *task)
@@ -149,12 +152,18 @@ int task_read(struct bpf_iter__task *ctx)
 	struct seq_file *seq = ctx->meta->seq;
 	struct process_parts parts;
 	bool leads;
+	u8 watch;
 
-	if (!task || !is_watched(task->tgid))
+	if (!task)
+		return 0;
+	watch = watched_as(task->tgid);
+	if (watch == WATCH_NONE)
 		return 0;
 	parts = (struct process_parts){ task->signal, BPF_CORE_READ(task, mm), task->files };
+	if (watch >= WATCH_UNTRACKED && !parts.signal->live.counter)
+		return 0; /* it has ended, and is in task_untracked */
 	leads = task->pid == task->tgid;
-	rec.process = leads ? leader_process_id(task) : process_id(task);
+	rec.process = leads ? leader_counted_id(watch, task) : counted_id(watch, task);
 	rec.kind = leads ? TASK_REC_LEADER : TASK_REC_THREAD;
 	rec.may_run = may_run(task); /* before its account, which then has what it runs next */
 	account_add_thread(&rec.account, task);
@@ -168,6 +177,15 @@ int task_read(struct bpf_iter__task *ctx)
 	return 0;
 }
 
+static __always_inline void untracked_add(struct task_account *sum, const struct task_account *a)
+{
+	__sync_fetch_and_add(&sum->utime_ns, a->utime_ns);
+	__sync_fetch_and_add(&sum->stime_ns, a->stime_ns);
+	__sync_fetch_and_add(&sum->runtime_ns, a->runtime_ns);
+	__sync_fetch_and_add(&sum->voluntary, a->voluntary);
+	__sync_fetch_and_add(&sum->involuntary, a->involuntary);
+}
+
 /* The last thread of a process ends: all others are summed in signal_struct, except a leader that
  * ended first and waits for its parent. */
 SEC("?tp_btf/sched_process_exit")
@@ -175,15 +193,20 @@ int BPF_PROG(task_exit, struct task_struct *task)
 {
 	struct task_struct *leader = task->group_leader;
 	struct signal_struct *signal = leader->signal;
+	u8 watch = watched_as(task->tgid);
 	struct task_exit e = {};
 	u64 id;
 
-	if (!is_watched(task->tgid) || signal->live.counter || lose_this_one(&task_lost))
+	if (watch == WATCH_NONE || signal->live.counter || lose_this_one(&task_lost))
 		return 0;
 	account_add_ended(&e.account, signal);
 	account_add_thread(&e.account, task);
 	if (task->pid != task->tgid)
 		account_add_thread(&e.account, leader);
+	if (watch >= WATCH_UNTRACKED) {
+		untracked_add(&task_untracked[UNTRACKED_SLOT(UNTRACKED_ID(watch))], &e.account);
+		return 0;
+	}
 	id = leader_process_id(leader);
 	if (bpf_map_update_elem(&task_exits, &id, &e, BPF_ANY))
 		__sync_fetch_and_add(&task_lost, 1);

@@ -24,18 +24,71 @@ load helpers
 	assert_equal "$(q 'members | map(select(.cpu_percent != null and .cpu_percent < 0))')" "[]"
 }
 
-@test "failures: F6, what finds the maps full is counted as lost, and room comes back" {
-	require_root
-	# shellcheck disable=SC2016 # for the inner shell
-	record --max-processes 64 -i 700ms -- sh -c \
-		'"$0" -n 307 --close; sleep 2; "$0" -n 29 --close' "$WORKLOADS/blink"
+beyond_the_room() {
+	record --max-processes 64 -i 300ms "$@" -- \
+		"$WORKLOADS/blink" -n 499 --together --close --again 29
 	assert_equal "$status" 0
-	assert_regex "$(q trailer.losses.targets)" '^[1-9][0-9]*$'
-	# Each child that found no room would have opened 3 and closed 3; the last 29 found some.
-	assert_equal "$(q '(last_snapshot.fd_opens + 3 * trailer.losses.targets) >= 1008')" true
-	assert_equal "$(q 'last_snapshot.fd_opens >= 3 * 29')" true
+	assert_same opens last_snapshot.fd_opens .opens
+	assert_same closes last_snapshot.fd_closes .closes
+	assert_of_children context_switches_voluntary .children_nvcsw
+	assert_of_children context_switches_involuntary .children_nivcsw
 	assert_equal "$(q steps_back)" "[]"
-	assert_regex "$(q '[snapshots[].lost_events] | unique | length')" '^[1-9]'
+	assert_equal "$(q 'trailer, last_snapshot | [.pids_untracked, .lost_events] | tojson')" \
+		$'[436,0]\n[436,0]'
+}
+
+# The parent has counts of its own, which it cannot tell to its end.
+assert_of_children() {
+	assert_same "$1" "last_snapshot.$1 - exit_of(last_snapshot.pid).totals.$1" "$2"
+}
+
+@test "failures: F6, what finds the maps full is counted with others, and room comes back" {
+	require_root
+	beyond_the_room
+	assert_equal "$(q last_snapshot.fd_unattributed)" 0
+	assert_equal "$(q last_snapshot.fd_leaked)" null
+	assert_equal "$(q 'events("message") | length')" 1
+	assert_regex "$(q 'events("message")[0].message')" '^436 .*--max-processes'
+	assert_equal "warnings: $(wc -l <err)" "warnings: 1"
+	# the parent, as many children as there was room for, and all of the second time
+	assert_equal "$(q 'events("process_exit") | length')" $((1 + 63 + 29))
+}
+
+@test "failures: F6, what only an instrument could tell that is not there is null, and not too low" {
+	require_rung sched=tp_btf
+	beyond_the_room --rung task=/proc
+	assert_equal "$(q last_snapshot.cpu_percent)" null
+	start_held blink -n 499 --together --pause
+	start_ktally --rung task=/proc --max-processes 64 -f -p "$HELD"
+	assert_equal "$(q 'last_snapshot | [.cpu_percent, .memory_mb, .open_fds, .open_files, .threads]
+		| map(. == null) | any')" false
+	release_and_wait
+	next_snapshots 2
+	assert_equal "$(q 'last_snapshot | [.processes, .cpu_percent, .memory_mb, .open_fds,
+		.open_files, .threads] | tojson')" "[500,null,null,null,null,null]"
+}
+
+@test "failures: F6, those that are counted with others are counted while they live" {
+	local pid voluntary=0 fds=0
+	require_root
+	start_held blink -n 499 --together --pause
+	start_ktally --max-processes 64 -f -p "$HELD"
+	release_and_wait
+	next_snapshots 3
+	for pid in "$HELD" $(<"/proc/$HELD/task/$HELD/children"); do
+		((voluntary += $(awk '/^voluntary/ { print $2 }' "/proc/$pid/status")))
+		((fds += $(find "/proc/$pid/fd" -type l | wc -l)))
+	done
+	assert_equal "$(q 'last_snapshot | [.processes, .threads, .pids_untracked,
+		.context_switches_voluntary, .open_fds] | tojson')" "[500,500,436,$voluntary,$fds]"
+	release_and_wait 3
+	next_snapshots 2
+	assert_equal "$(q 'last_snapshot | [.processes, .threads, .pids_untracked] | tojson')" \
+		"[1,1,436]"
+	assert_same opens last_snapshot.fd_opens .opens held.json
+	release
+	wait_ktally
+	assert_equal "$(q trailer.lost_events)" 0
 }
 
 @test "failures: F7, processes shorter than any interval, and many" {

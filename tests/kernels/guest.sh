@@ -89,6 +89,7 @@ target() {
 	case $how in
 	attach | rest | clock | suspend) echo "-p $worker" ;;
 	follow | offline | wrap) echo "-f -p $worker" ;;
+	crowd) echo "--max-processes 64 -f -p $worker" ;;
 	cgroup) echo "-c $cgroup" ;;
 	comm) echo "-C ${workload%% *}" ;;
 	esac
@@ -127,7 +128,10 @@ how_watch() {
 	wait "$watcher"
 	status=$?
 	release
-	[ "$how" = rest ] || mv report work
+	case $how in
+	rest | crowd) ;;
+	*) mv report work ;;
+	esac
 }
 
 # judge PAIR...: the line that follows RESULT ID.

@@ -93,6 +93,7 @@ static inline struct snapshot snapshot_of(double value)
 			      .comm = "redis-server",
 			      .processes = 1,
 			      .interval_seconds = 1.0000004,
+			      .pids_untracked = 5,
 			      .lost_events = 7 };
 	size_t i;
 

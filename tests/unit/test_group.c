@@ -14,7 +14,8 @@ struct one {
 	struct raw_row last;
 	struct raw_start first;
 	bool counts_history;
-	bool alive;
+	uint32_t alive;
+	bool whole;
 };
 
 static void one_init(struct one *o, bool counts_history)
@@ -24,12 +25,14 @@ static void one_init(struct one *o, bool counts_history)
 	for (size_t i = 0; i < RAW_LIFETIMES; i++)
 		o->first.v[i] = RAW_UNKNOWN;
 	o->counts_history = counts_history;
-	o->alive = true;
+	o->alive = 1;
+	o->whole = false;
 }
 
 static void add(struct group *g, struct one *o)
 {
-	struct group_member m = { &o->now, &o->last, &o->first, o->counts_history, o->alive };
+	struct group_member m = { &o->now, &o->last, &o->first, o->counts_history, o->alive,
+				  o->whole };
 
 	group_add(g, &m);
 }
@@ -274,6 +277,43 @@ static void nobody_is_zero_where_somebody_would_be_counted(void **state)
 	assert_int_equal(g.processes, 0);
 }
 
+/* Many that are counted as one: while it does not know something, nor does the target, which keeps
+ * what the others counted for when it does. */
+static void what_the_many_do_not_know_the_target_does_not_know(void **state)
+{
+	struct raw_row total;
+	struct one many, a;
+	struct group g;
+
+	(void)state;
+	group_init(&g);
+	one_init(&a, true);
+	one_init(&many, true);
+	many.whole = true;
+	many.alive = 7;
+	a.now.v[RAW_FD_OPENS] = a.now.v[RAW_FD_CLOSES] = a.now.v[RAW_RSS_BYTES] = 3;
+	many.now.v[RAW_FD_OPENS] = 11;
+	group_begin(&g, ALL_PROVIDED, false);
+	add(&g, &many);
+	add(&g, &a);
+	group_total(&g, &total);
+	assert_int_equal(g.processes, 8);
+	assert_int_equal(total.v[RAW_FD_OPENS], 14);
+	assert_true(total.v[RAW_FD_CLOSES] == RAW_UNKNOWN);
+	assert_true(total.v[RAW_RSS_BYTES] == RAW_UNKNOWN);
+	settle(&a);
+	settle(&many);
+	many.alive = 0;
+	many.now.v[RAW_FD_CLOSES] = 5;
+	group_begin(&g, ALL_PROVIDED, false);
+	add(&g, &many);
+	add(&g, &a);
+	group_total(&g, &total);
+	assert_int_equal(total.v[RAW_FD_CLOSES], 8);
+	assert_int_equal(g.prev.v[RAW_FD_CLOSES], 3);
+	assert_int_equal(total.v[RAW_RSS_BYTES], 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -286,6 +326,7 @@ int main(void)
 		cmocka_unit_test(one_unknown_member_does_not_hide_the_others),
 		cmocka_unit_test(a_member_not_read_again_adds_nothing),
 		cmocka_unit_test(a_limit_belongs_to_one),
+		cmocka_unit_test(what_the_many_do_not_know_the_target_does_not_know),
 		cmocka_unit_test(nobody_is_zero_where_somebody_would_be_counted),
 	};
 

@@ -34,7 +34,25 @@ static void test_snapshot(void **state)
 	assert_int_equal(json_array_size(get(r, "alerts_firing")), 2);
 	assert_string_equal(json_string_value(json_array_get(get(r, "alerts_firing"), 1)),
 			    "a \"b\"");
+	want_int(r, "pids_untracked", 5);
 	want_int(r, "lost_events", 7);
+	json_decref(r);
+}
+
+static void test_members_have_no_untracked(void **state)
+{
+	struct snapshot s = snapshot_of(12);
+	json_t *r;
+
+	(void)state;
+	s.member = true;
+	r = render_snapshot(&s);
+	assert_null(json_object_get(r, "pids_untracked"));
+	json_decref(r);
+	s.member = false;
+	s.pids_untracked = NAN;
+	r = render_snapshot(&s);
+	want_null(r, "pids_untracked");
 	json_decref(r);
 }
 
@@ -47,7 +65,7 @@ static void check_snapshot_keys(double value)
 		"interval_seconds", "monotonic_seconds"
 	};
 	enum { BEFORE_CNT = sizeof(before) / sizeof(before[0]) };
-	const char *keys[BEFORE_CNT + METRIC_COUNT + 4];
+	const char *keys[BEFORE_CNT + METRIC_COUNT + 5];
 	struct snapshot s = snapshot_of(value);
 	json_t *r = render_snapshot(&s);
 	size_t i;
@@ -58,8 +76,9 @@ static void check_snapshot_keys(double value)
 		assert_int_equal(json_is_null(get(r, metrics[i].name)), !isfinite(value));
 	}
 	memcpy(keys + BEFORE_CNT + METRIC_COUNT,
-	       ((const char *[]){ "custom_metrics", "alerts_firing", "lost_events", NULL }),
-	       4 * sizeof(keys[0]));
+	       ((const char *[]){ "custom_metrics", "alerts_firing", "pids_untracked",
+				  "lost_events", NULL }),
+	       5 * sizeof(keys[0]));
 	want_keys(r, keys);
 	json_decref(r);
 }
@@ -282,6 +301,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_snapshot),
+		cmocka_unit_test(test_members_have_no_untracked),
 		cmocka_unit_test(test_snapshot_keys),
 		cmocka_unit_test(test_snapshot_of_many),
 		cmocka_unit_test(test_hostile_comm),

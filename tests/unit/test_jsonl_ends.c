@@ -90,6 +90,7 @@ static json_t *render_end(const struct averages *averages, size_t target_cnt, in
 					  .target_exit = target_exit,
 					  .snapshots = 4,
 					  .alerts = 1,
+					  .pids_untracked = 6,
 					  .lost_events = 5,
 					  .losses = losses,
 					  .loss_cnt = 2,
@@ -110,8 +111,8 @@ static void test_trailer(void **state)
 {
 	static const char *const keys[] = { "type",        "timestamp",   "time",      "seq",
 					    "reason",      "target_exit", "snapshots", "alerts",
-					    "lost_events", "losses",      "skipped",   "averages",
-					    "maxima",      "overhead",    NULL };
+					    "pids_untracked", "lost_events", "losses", "skipped",
+					    "averages",    "maxima",      "overhead",  NULL };
 	struct averages a = { 0 };
 	json_t *r;
 
@@ -125,6 +126,7 @@ static void test_trailer(void **state)
 	r = render_end(&a, 1, EXITED(2));
 	want_keys(r, keys);
 	want_int(r, "target_exit", 2);
+	want_int(r, "pids_untracked", 6);
 	want_int(get(r, "losses"), "sched", 3);
 	want_int(get(r, "skipped"), "sched_wakeup", 1);
 	want_real(get(r, "averages"), "avg_cpu_percent", 2.5);

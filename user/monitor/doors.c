@@ -227,7 +227,7 @@ static void take_members(struct ktally_monitor *m, struct store *s, size_t index
 	if (!store_has_processes(s))
 		return;
 	HASH_ITER (hh, m->targets.table.by_id, p, next)
-		if (target_had(target, p))
+		if (!p->untracked && target_had(target, p))
 			store_take(s, (int)index, p->pid);
 }
 

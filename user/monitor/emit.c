@@ -360,6 +360,7 @@ void monitor_emit_trailer(struct ktally_monitor *m)
 	}
 	t.snapshots = m->snapshot_cnt;
 	t.alerts = m->fired_cnt;
+	t.pids_untracked = monitor_untracked(m);
 	t.lost_events = monitor_lost(m);
 	t.losses = losses;
 	t.loss_cnt = m->sampler.cnt + 2;

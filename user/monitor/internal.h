@@ -38,6 +38,7 @@ struct target_state {
 	struct averages run; /* the whole run, for the trailer */
 	char comm[16];
 	bool done;	     /* ended, and its last snapshot is out */
+	uint64_t untracked;  /* processes so far */
 };
 
 struct monitor_output {
@@ -124,6 +125,8 @@ struct ktally_monitor {
 	struct clocks clocks;  /* at the last tick */
 	double tick_time; /* CLOCK_REALTIME of the tick under way */
 	double tick_interval;
+	uint64_t untracked_told; /* processes without room, when that was last told, */
+	uint64_t untracked_told_ns; /* and when */
 	uint64_t kernel_lost; /* by instruments and targets, at the last tick */
 	struct buf buf;
 	struct custom_metric custom[MONITOR_CUSTOM_MAX];
@@ -162,6 +165,11 @@ bool monitor_targets_ended(const struct ktally_monitor *m);
 void monitor_count_kernel_lost(struct ktally_monitor *m);
 uint64_t monitor_lost(const struct ktally_monitor *m);
 enum scope monitor_scope(const struct target *target);
+
+/* untracked.c: processes that found the kernel side's map full */
+/* Their number so far, of all targets; NaN where nobody could tell. */
+double monitor_untracked(const struct ktally_monitor *m);
+void monitor_tell_untracked(struct ktally_monitor *m);
 
 /* rules.c: what a reload left, at the begin of a tick */
 void monitor_take_rules(struct ktally_monitor *m);

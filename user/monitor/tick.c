@@ -54,10 +54,16 @@ static void add_member(struct ktally_monitor *m, size_t index, const struct proc
 {
 	const struct target *target = &m->targets.list[index];
 	struct target_state *state = &m->states[index];
-	struct group_member member = { &p->now, &p->last, &p->first, p->born || p->initial,
-				       !process_ended(p) && target_has(target, p) };
+	bool alive = !process_ended(p) && target_has(target, p);
+	struct group_member member = { .now = &p->now,
+				       .last = &p->last,
+				       .first = &p->first,
+				       .counts_history = p->born || p->initial,
+				       .alive = p->untracked ? p->alive : alive,
+				       .whole = p->untracked };
 
 	group_add(&state->group, &member);
+	state->untracked += p->born_cnt;
 	if (p->id == target->root_id)
 		memcpy(state->comm, p->comm, sizeof(state->comm));
 }
@@ -69,6 +75,7 @@ static void add_members(struct ktally_monitor *m, size_t index)
 	struct process *p, *next;
 
 	group_begin(&m->states[index].group, m->sampler.provided, persists);
+	m->states[index].untracked = 0;
 	if (target->group == TARGET_NO_GROUP) {
 		p = process_find(&m->targets.table, target->root_id);
 		if (p)
@@ -152,15 +159,18 @@ static void fill_target(struct ktally_monitor *m, size_t index, struct snapshot 
 {
 	const struct target *target = &m->targets.list[index];
 	struct target_state *state = &m->states[index];
+	struct raw_row total;
 
 	stamp(m, index, s);
+	group_total(&state->group, &total);
+	s->pids_untracked = m->targets.kernel ? (double)state->untracked : NAN;
 	s->scope = monitor_scope(target);
 	s->final = target->ended;
 	s->pid = target->pid;
 	s->start_ticks = PROCESS_ID_TICKS(target->root_id);
 	memcpy(s->comm, state->comm, sizeof(s->comm));
 	s->processes = state->group.processes;
-	snapshot_derive(&state->group.prev, target->kind == TARGET_COMMAND, &state->group.total,
+	snapshot_derive(&state->group.prev, target->kind == TARGET_COMMAND, &total,
 			m->tick_interval, m->host_memory_bytes, s->v);
 	ask_callbacks(m, index);
 	monitor_doors_target(m, index);
@@ -196,6 +206,7 @@ static void fill_member(struct ktally_monitor *m, size_t index, const struct pro
 	stamp(m, index, s);
 	s->scope = SCOPE_PROCESS;
 	s->member = true;
+	s->pids_untracked = NAN;
 	s->final = sampler_final(p) || !target_has(&m->targets.list[index], p);
 	s->pid = p->pid;
 	s->start_ticks = PROCESS_ID_TICKS(p->id);
@@ -217,7 +228,7 @@ static void emit_members(struct ktally_monitor *m, size_t index)
 	if (!m->processes || target->group == TARGET_NO_GROUP)
 		return;
 	HASH_ITER(hh, m->targets.table.by_id, p, next) {
-		if (!target_had(target, p))
+		if (p->untracked || !target_had(target, p))
 			continue;
 		fill_member(m, index, p, &s);
 		judge_and_emit(m, &s);
@@ -267,7 +278,7 @@ static void emit_events(struct ktally_monitor *m)
 	HASH_ITER(hh, m->targets.table.by_id, p, next) {
 		bool told = p->told, executed = p->execs != p->execs_told;
 
-		if (p->held)
+		if (p->held || p->untracked)
 			continue;
 		p->told = true;
 		p->execs_told = p->execs;
@@ -369,6 +380,7 @@ int monitor_tick(struct ktally_monitor *m, bool last)
 		emit_members(m, i);
 	}
 	monitor_tell_unseen(m, false);
+	monitor_tell_untracked(m);
 	monitor_doors_settle(m);
 	sampler_settle(&m->sampler);
 	m->ticks++;

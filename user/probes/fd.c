@@ -13,6 +13,7 @@
 #include "base/bpfread.h"
 #include "base/procfs.h"
 #include "bpf/fd.h"
+#include "bpf/targets.h"
 #include "fd.skel.h"
 #include "probes/fd_selftest.h"
 #include "probes/probe.h"
@@ -255,6 +256,28 @@ static void set_counts(struct process *p, const struct fd_process *v)
 		p->fd_base = v->level_first;
 }
 
+static const struct fd_untracked *untracked_of(const struct fd *f, const struct process *p)
+{
+	return &f->skel->bss->fd_untracked[UNTRACKED_SLOT(p->id)];
+}
+
+static void set_untracked(struct process *p, const struct fd_untracked *u)
+{
+	set_counts(p, &u->counts);
+	p->now.v[RAW_FD_LEAKED] = RAW_UNKNOWN;
+	p->fd_base = RAW_UNKNOWN;
+}
+
+/* A level of them all is of no one moment: the residual is known once all have ended. */
+static void settle_untracked(struct process *p, const struct fd_untracked *u)
+{
+	int64_t flow = (int64_t)(u->counts.opens - u->counts.closes);
+
+	p->now.v[RAW_FD_UNATTRIBUTED] = p->last.v[RAW_FD_UNATTRIBUTED];
+	if (u->first_cnt == p->born_cnt && u->exit_cnt == p->born_cnt)
+		p->now.v[RAW_FD_UNATTRIBUTED] = u->levels_exit - u->levels_first - flow;
+}
+
 static int read_bpf(void *self)
 {
 	static const struct fd_process none = { .level_first = FD_LEVEL_UNKNOWN,
@@ -265,7 +288,10 @@ static int read_bpf(void *self)
 	int err;
 
 	HASH_ITER(hh, f->env->table->by_id, p, next)
-		set_counts(p, &none);
+		if (p->untracked)
+			set_untracked(p, untracked_of(f, p));
+		else
+			set_counts(p, &none);
 	err = bpf_reader_read(&f->counts);
 	for (i = 0; i < f->counts.count && !err; i++) {
 		p = process_find(f->env->table, *(const uint64_t *)bpf_reader_key(&f->counts, i));
@@ -314,7 +340,9 @@ static int confirm(void *self)
 			settle(p, bpf_reader_value(&f->counts, i));
 	}
 	HASH_ITER(hh, f->env->table->by_id, p, next)
-		if (p->now.v[RAW_FD_UNATTRIBUTED] == RAW_UNKNOWN)
+		if (p->untracked)
+			settle_untracked(p, untracked_of(f, p));
+		else if (p->now.v[RAW_FD_UNATTRIBUTED] == RAW_UNKNOWN)
 			settle(p, &none);
 	return 0;
 }

@@ -26,6 +26,7 @@ struct sched {
 	struct bpf_reader processes;
 	struct bpf_reader threads;
 	struct bpf_reader now; /* struct sched_now_rec */
+	struct sched_process untracked[UNTRACKED_MAX]; /* as of the read of `processes` */
 };
 
 static void *make(struct probe_env *env)
@@ -150,7 +151,7 @@ static void add_ended(struct process *p, const struct sched_process *v)
 static void add_all_ended(struct sched *s, bool alive, bool ended)
 {
 	const struct bpf_reader *r = &s->processes;
-	struct process *p;
+	struct process *p, *next;
 	size_t i;
 
 	for (i = 0; i < r->count; i++) {
@@ -158,22 +159,31 @@ static void add_all_ended(struct sched *s, bool alive, bool ended)
 		if (p && (p->live_threads ? alive : ended))
 			add_ended(p, bpf_reader_value(r, i));
 	}
+	HASH_ITER(hh, s->env->table->by_id, p, next)
+		if (p->untracked && (p->live_threads ? alive : ended))
+			add_ended(p, &s->untracked[UNTRACKED_SLOT(p->id)]);
 }
 
-/* Has a process ended of which this may be the last read? */
+static int read_ended(struct sched *s)
+{
+	memcpy(s->untracked, s->skel->bss->sched_untracked, sizeof(s->untracked));
+	return bpf_reader_read(&s->processes);
+}
+
+/* Has a process ended of which this may be the last read? An untracked entry is read for ever. */
 static bool has_last_read(const struct process_table *table)
 {
 	struct process *p, *next;
 
 	HASH_ITER(hh, table->by_id, p, next)
-		if (p->exited && !p->live_threads)
+		if (p->exited && !p->live_threads && !p->untracked)
 			return true;
 	return false;
 }
 
 static bool is_watched(const struct bpf_shared *shared, uint64_t id)
 {
-	return shared->watched[PROCESS_ID_PID(id) & shared->watched_mask];
+	return IS_UNTRACKED(id) || shared->watched[PROCESS_ID_PID(id) & shared->watched_mask];
 }
 
 /* A process that left its target takes its threads' entries along here. */
@@ -224,7 +234,7 @@ static int read_tp_btf(void *self)
 		p->counted_switches = 0;
 		p->lifetime_ns = 0;
 	}
-	err = bpf_reader_read(&s->processes);
+	err = read_ended(s);
 	if (!err && !s->env->live_clocks)
 		err = bpf_reader_read(&s->now);
 	if (!err)
@@ -239,7 +249,7 @@ static int read_tp_btf(void *self)
 		return 0;
 	}
 	add_all_ended(s, true, false);
-	err = bpf_reader_read(&s->processes);
+	err = read_ended(s);
 	add_all_ended(s, false, true);
 	return err;
 }
@@ -330,7 +340,7 @@ static int read_proc(void *self)
 	struct process *p, *next;
 
 	HASH_ITER(hh, s->env->table->by_id, p, next)
-		if (!process_ended(p))
+		if (!process_ended(p) && !p->untracked)
 			read_process(s->env, p);
 	return 0;
 }

@@ -15,6 +15,7 @@
 #include "base/procfs.h"
 #include "bpf/task.h"
 #include "probes/probe.h"
+#include "probes/task_internal.h"
 #include "task.skel.h"
 
 #define READ_SIZE 65536
@@ -100,43 +101,9 @@ static int open_iter(void *self, char *reason)
 	return err;
 }
 
-/* ---- CPU time ---- */
-
-/* User and system time are known to a tick only; their ratio divides the exact run time, and
- * neither may fall: as the kernel makes the figures of /proc/PID/stat (cputime_adjust,
- * kernel/sched/cputime.c). */
-static void set_cpu(struct process *p, int64_t runtime_ns, uint64_t utime, uint64_t stime)
-{
-	double share = utime + stime ? (double)stime / (double)(utime + stime) : 0;
-	int64_t system_ns = (int64_t)((double)runtime_ns * share);
-	int64_t system_before = process_value_before(p, RAW_CPU_SYSTEM_NS);
-	int64_t user_before = process_value_before(p, RAW_CPU_USER_NS);
-	int64_t user_ns;
-
-	if (system_ns < system_before)
-		system_ns = system_before;
-	user_ns = runtime_ns - system_ns;
-	if (user_ns < user_before) {
-		user_ns = user_before;
-		system_ns = runtime_ns - user_ns;
-	}
-	p->now.v[RAW_CPU_NS] = runtime_ns;
-	p->now.v[RAW_CPU_SYSTEM_NS] = system_ns;
-	p->now.v[RAW_CPU_USER_NS] = user_ns;
-}
-
-/* Exact at any moment, for two system calls. */
-static void sharpen_cpu(struct process *p)
-{
-	uint64_t cpu_ns;
-
-	if (!proc_cpu_ns(p->pid, &cpu_ns))
-		set_cpu(p, cpu_ns, p->now.v[RAW_CPU_USER_NS], p->now.v[RAW_CPU_SYSTEM_NS]);
-}
-
 /* ---- rung iter ---- */
 
-static void add_account(struct process *p, const struct task_account *a)
+void task_add_account(struct process *p, const struct task_account *a)
 {
 	/* As sampled, until finish(). */
 	raw_add(&p->now, RAW_CPU_NS, a->runtime_ns);
@@ -161,7 +128,11 @@ static void known(struct process *p, enum raw_id id, int64_t value)
 
 static void set_leader(struct process *p, const struct task_leader_rec *rec)
 {
-	add_account(p, &rec->ended);
+	if (p->untracked) {
+		task_add_untracked(p, rec);
+		return;
+	}
+	task_add_account(p, &rec->ended);
 	known(p, RAW_RSS_BYTES, rec->rss_bytes);
 	known(p, RAW_OPEN_FDS, rec->fds);
 	known(p, RAW_OPEN_FILES, rec->regular_files);
@@ -203,7 +174,7 @@ static size_t parse(struct task *t, const char *data, size_t len)
 			break;
 		p = find(t, rec->process);
 		if (p) {
-			add_account(p, &rec->account);
+			task_add_account(p, &rec->account);
 			add_clocks(&p->live, rec);
 			p->kernel_voluntary += rec->account.voluntary;
 			p->kernel_involuntary += rec->account.involuntary;
@@ -253,7 +224,7 @@ static int read_exits(struct task *t)
 
 		if (!p)
 			continue;
-		set_cpu(p, e->account.runtime_ns, e->account.utime_ns, e->account.stime_ns);
+		task_set_cpu(p, e->account.runtime_ns, e->account.utime_ns, e->account.stime_ns);
 		raw_max(&p->now, RAW_VOLUNTARY, e->account.voluntary);
 		raw_max(&p->now, RAW_INVOLUNTARY, e->account.involuntary);
 	}
@@ -300,9 +271,10 @@ static void finish(struct task *t, struct process *p)
 {
 	int dir;
 
-	set_cpu(p, p->now.v[RAW_CPU_NS], p->now.v[RAW_CPU_USER_NS], p->now.v[RAW_CPU_SYSTEM_NS]);
+	task_set_cpu(p, p->now.v[RAW_CPU_NS], p->now.v[RAW_CPU_USER_NS],
+		     p->now.v[RAW_CPU_SYSTEM_NS]);
 	if (!is_sum_exact(p))
-		sharpen_cpu(p);
+		task_sharpen_cpu(p);
 	raw_max(&p->now, RAW_VOLUNTARY, p->kernel_voluntary);
 	raw_max(&p->now, RAW_INVOLUNTARY, p->kernel_involuntary);
 	if (p->exited ||
@@ -325,12 +297,16 @@ static int read_iter(void *self)
 		p->seen_threads = 0;
 		p->kernel_voluntary = p->kernel_involuntary = 0;
 		p->live = (struct process_clocks){ 0 };
+		if (p->untracked)
+			task_begin_untracked(p, t->skel->bss->task_untracked);
 	}
 	err = run_iterator(t);
 	if (err)
 		return err;
 	HASH_ITER(hh, t->env->table->by_id, p, next) {
-		if (p->seen)
+		if (p->untracked)
+			task_finish_untracked(p);
+		else if (p->seen)
 			finish(t, p);
 		else if (!p->exited && !process_there(t->env->table, p, t->env->proc_fd))
 			p->gone = true; /* although no exit event came */
@@ -351,9 +327,9 @@ static void read_dir(struct process *p, int dir)
 	if (err)
 		return;
 	memcpy(p->comm, st.comm, sizeof(p->comm));
-	set_cpu(p, clock_ticks_to_ns(st.utime_ticks + st.stime_ticks), st.utime_ticks,
+	task_set_cpu(p, clock_ticks_to_ns(st.utime_ticks + st.stime_ticks), st.utime_ticks,
 		st.stime_ticks);
-	sharpen_cpu(p);
+	task_sharpen_cpu(p);
 	p->now.v[RAW_THREADS] = st.threads;
 	if (st.state == 'Z')
 		return; /* it has ended and keeps only its account */
@@ -378,7 +354,7 @@ static int read_proc(void *self)
 	struct process *p, *next;
 
 	HASH_ITER(hh, t->env->table->by_id, p, next)
-		if (!p->gone)
+		if (!p->gone && !p->untracked)
 			read_process(t->env, p);
 	return 0;
 }

@@ -162,6 +162,7 @@ static int read_snapshot(struct reader *r, struct recorded *rec)
 	s->pid = (int32_t)whole(r, "pid", INT32_MAX);
 	s->start_ticks = whole(r, "start_ticks", 0x1p53);
 	s->processes = (uint32_t)whole(r, "processes", UINT32_MAX);
+	s->pids_untracked = number(r, "pids_untracked");
 	s->lost_events = whole(r, "lost_events", 0x1p53);
 	s->interval_seconds = clock_seconds(r, "interval_seconds");
 	s->interval_asked = rec->interval_seconds;

@@ -12,6 +12,8 @@ static double field_of_record(const struct snapshot *s, const char *name)
 		return (double)s->lost_events;
 	if (!strcmp(name, "processes"))
 		return s->processes;
+	if (!strcmp(name, "pids_untracked"))
+		return s->pids_untracked;
 	return NAN;
 }
 

@@ -186,6 +186,7 @@ int sampler_read(struct sampler *s)
 	}
 	s->env.now_ns = clock_monotonic_ns();
 	err = read_all(s);
+	targets_settle_untracked(s->targets);
 	HASH_ITER(hh, s->env.table->by_id, p, next)
 		reconcile(p);
 	return err;
@@ -195,7 +196,7 @@ bool sampler_final(const struct process *p)
 {
 	/* It may have gone after its counts were read in this very tick: once more. */
 	if (p->gone)
-		return p->grace > 0;
+		return p->untracked || p->grace > 0;
 	return p->exited && (!p->live_threads || p->grace >= GRACE_READS);
 }
 
@@ -214,7 +215,7 @@ void sampler_settle(struct sampler *s)
 	struct process *p, *next;
 
 	HASH_ITER(hh, s->env.table->by_id, p, next) {
-		if (sampler_final(p) || process_left(p)) {
+		if (!p->untracked && (sampler_final(p) || process_left(p))) {
 			forget(s, p);
 			continue;
 		}

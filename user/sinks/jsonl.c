@@ -195,6 +195,8 @@ static void jsonl_snapshot(struct sink *s, struct buf *out, const struct snapsho
 		jsonl_put_number(&j, r->custom[i].name, r->custom[i].value);
 	jsonw_object_end(&j);
 	put_strings(&j, "alerts_firing", r->firing, r->firing_cnt);
+	if (!r->member)
+		jsonw_fixed(&j, "pids_untracked", r->pids_untracked, 0);
 	jsonw_int(&j, "lost_events", r->lost_events);
 	jsonl_end(&j);
 }
@@ -402,6 +404,7 @@ static void jsonl_trailer(struct sink *s, struct buf *out, const struct trailer_
 	put_target_exit(&j, r);
 	jsonw_int(&j, "snapshots", r->snapshots);
 	jsonw_int(&j, "alerts", r->alerts);
+	jsonw_fixed(&j, "pids_untracked", r->pids_untracked, 0);
 	jsonw_int(&j, "lost_events", r->lost_events);
 	put_losses(&j, "losses", r->losses, r->loss_cnt);
 	put_losses(&j, "skipped", r->skipped, r->skipped_cnt);

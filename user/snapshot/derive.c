@@ -77,6 +77,7 @@ void group_begin(struct group *g, uint64_t provided, bool keep_gauges)
 
 	g->prev = g->total;
 	g->processes = 0;
+	g->lacking = 0;
 	for (i = 0; i < RAW_COUNT; i++) {
 		bool zero = provided & (1ULL << i) && (raw_is_kept(i) || keep_gauges);
 
@@ -111,11 +112,30 @@ static void add(int64_t *sum, int64_t more)
 	*sum = *sum == RAW_UNKNOWN ? more : *sum + more;
 }
 
+static bool lacks(const struct group_member *m, int raw)
+{
+	return m->now->v[raw] == RAW_UNKNOWN && raw_kinds[raw] != RAW_OWN &&
+	       (raw_is_kept(raw) || m->alive);
+}
+
+void group_total(const struct group *g, struct raw_row *ret)
+{
+	int i;
+
+	*ret = g->total;
+	for (i = 0; i < RAW_COUNT; i++)
+		if (g->lacking & (1ULL << i))
+			ret->v[i] = RAW_UNKNOWN;
+}
+
 void group_add(struct group *g, const struct group_member *m)
 {
 	int i;
 
 	g->processes += m->alive;
+	for (i = 0; i < RAW_COUNT && m->whole; i++)
+		if (lacks(m, i))
+			g->lacking |= 1ULL << i;
 	for (i = 0; i < RAW_COUNT; i++) {
 		int64_t before, more = contribution(m, i, &before);
 

@@ -19,6 +19,7 @@ struct group {
 	struct raw_row total; /* this tick */
 	struct raw_row prev;  /* the tick before; unknown before the first */
 	uint32_t processes;   /* alive */
+	uint64_t lacking;     /* bits of raw values that are incomplete at this tick */
 };
 
 void group_init(struct group *g);
@@ -31,8 +32,11 @@ struct group_member {
 	const struct raw_start *first; /* when it came under watch */
 	bool counts_history; /* born under watch, or there at attach: all its counts are the
 				target's */
-	bool alive;
+	uint32_t alive; /* processes: 1, or 0 of one that has ended */
+	bool whole; /* without what it does not know the target's would be too low */
 };
 void group_add(struct group *g, const struct group_member *m);
+/* After the last member of this tick: the total as far as it is complete. */
+void group_total(const struct group *g, struct raw_row *ret);
 
 #endif

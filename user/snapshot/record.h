@@ -42,6 +42,8 @@ struct snapshot {
 	size_t custom_cnt;
 	const char *const *firing; /* names of alerts that fire for this target now */
 	size_t firing_cnt;
+	double pids_untracked;	/* processes since attach that only the target counts; NaN: unknown,
+				   or a member */
 	uint64_t lost_events;	/* since start */
 };
 
@@ -218,6 +220,7 @@ struct trailer_record {
 	int target_exit; /* as from waitpid(2), of a command target */
 	uint64_t snapshots;
 	uint64_t alerts; /* that fired */
+	double pids_untracked; /* of all targets; NaN: unknown */
 	uint64_t lost_events;
 	const struct loss_record *losses;
 	size_t loss_cnt;

@@ -252,6 +252,116 @@ static int mirror(struct targets *t, uint64_t id, const struct member *m)
 	return 0;
 }
 
+/* ---- those that found no room ---- */
+
+static struct process *untracked_get(struct targets *t, uint64_t id)
+{
+	struct process *p = process_find(&t->table, id);
+
+	if (!p)
+		p = process_add(&t->table, id);
+	if (p)
+		p->untracked = p->born = p->told = true;
+	return p;
+}
+
+/* All have ended when the kernel side saw them end; or when a reader found none, see `gone`, which
+ * holds until the next is born. Ended ones are read first, so that they are never more. */
+static void untracked_take(struct process *p, const struct untracked *u)
+{
+	uint64_t ended = __atomic_load_n(&u->ended, __ATOMIC_SEQ_CST);
+	uint64_t born = __atomic_load_n(&u->born, __ATOMIC_SEQ_CST);
+
+	if (born != p->born_cnt)
+		p->gone = false;
+	p->born_cnt = born;
+	p->groups = u->groups;
+	p->alive = p->gone ? 0 : (uint32_t)(born - ended);
+	p->exited = born == ended;
+	if (p->alive)
+		p->grace = 0;
+}
+
+static int refresh_untracked(struct targets *t)
+{
+	struct process *p;
+	uint32_t i;
+
+	for (i = 0; i < UNTRACKED_MAX; i++) {
+		const struct untracked *u = &t->kernel->skel->bss->untracked[i];
+
+		if (!u->born)
+			continue;
+		p = untracked_get(t, UNTRACKED_ID(WATCH_UNTRACKED + i));
+		if (!p)
+			return -ENOMEM;
+		untracked_take(p, u);
+	}
+	return 0;
+}
+
+static void take_off(struct process *p, enum raw_id id, uint64_t base)
+{
+	if (p->now.v[id] != RAW_UNKNOWN)
+		p->now.v[id] -= (int64_t)base;
+}
+
+/* Nor what was known before it: that is no longer all. */
+static void forget_past(struct process *p)
+{
+	static const enum raw_id since_start[] = { RAW_CPU_NS,	    RAW_CPU_USER_NS,
+						   RAW_CPU_SYSTEM_NS, RAW_VOLUNTARY,
+						   RAW_INVOLUNTARY, RAW_ONCPU_NS,
+						   RAW_RUNQUEUE_NS, RAW_BLOCKED_NS };
+	size_t i;
+
+	for (i = 0; i < sizeof(since_start) / sizeof(*since_start); i++)
+		p->now.v[since_start[i]] = p->last.v[since_start[i]] = RAW_UNKNOWN;
+}
+
+static void settle_untracked(struct process *p, const struct untracked *u)
+{
+	const struct member_base *base = &u->base;
+	uint64_t sampled = base->utime_ns + base->stime_ns;
+	double share = sampled ? (double)base->stime_ns / (double)sampled : 0;
+	uint64_t system_ns = (uint64_t)((double)base->runtime_ns * share);
+
+	if (u->unknown) {
+		forget_past(p);
+		return;
+	}
+	take_off(p, RAW_CPU_NS, base->runtime_ns);
+	take_off(p, RAW_CPU_SYSTEM_NS, system_ns);
+	take_off(p, RAW_CPU_USER_NS, base->runtime_ns - system_ns);
+	take_off(p, RAW_VOLUNTARY, base->voluntary);
+	take_off(p, RAW_INVOLUNTARY, base->involuntary);
+	take_off(p, RAW_ONCPU_NS, base->runtime_ns);
+	take_off(p, RAW_RUNQUEUE_NS, u->run_delay_ns);
+	take_off(p, RAW_BLOCKED_NS, u->lifetime_ns - base->runtime_ns - u->run_delay_ns);
+}
+
+void targets_kernel_settle_untracked(struct targets *t)
+{
+	struct process *p;
+	uint32_t i;
+
+	for (i = 0; i < UNTRACKED_MAX; i++) {
+		p = process_find(&t->table, UNTRACKED_ID(WATCH_UNTRACKED + i));
+		if (p)
+			settle_untracked(p, &t->kernel->skel->bss->untracked[i]);
+	}
+}
+
+uint64_t targets_kernel_untracked(const struct targets *t)
+{
+	uint64_t born = 0;
+	size_t i;
+
+	for (i = 0; i < UNTRACKED_MAX; i++)
+		born += t->kernel->skel->bss->untracked[i].born;
+	return born;
+}
+
 /* Processes that stay what they are change nothing here for hours. */
 static bool has_changed(struct targets_kernel *k)
 {
@@ -269,8 +379,9 @@ int targets_kernel_refresh(struct targets *t)
 	size_t i;
 	int err;
 
-	if (!has_changed(t->kernel))
-		return 0;
+	err = refresh_untracked(t);
+	if (err || !has_changed(t->kernel))
+		return err;
 	err = bpf_reader_read(r);
 	for (i = 0; i < r->count && !err; i++)
 		err = mirror(t, *(const uint64_t *)bpf_reader_key(r, i), bpf_reader_value(r, i));

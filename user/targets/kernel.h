@@ -15,6 +15,8 @@ int targets_kernel_insert(struct targets *t, struct process *p);
 int targets_kernel_refresh(struct targets *t);
 void targets_kernel_remove(struct targets *t, const struct process *p);
 const struct bpf_object *targets_kernel_object(const struct targets *t);
+uint64_t targets_kernel_untracked(const struct targets *t);
+void targets_kernel_settle_untracked(struct targets *t);
 uint64_t targets_kernel_lost(const struct targets *t);
 size_t targets_kernel_skips(const struct targets *t, struct bpf_skip *list, size_t max);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* One watched process, and the table of all: what targets/ finds, what instruments fill in. */
+/* One watched process, and the table of all: what targets/ finds, what instruments fill in. An
+ * entry may also stand for all that are counted together, see bpf/targets.h. */
 #ifndef KTALLY_TARGETS_PROCESS_H
 #define KTALLY_TARGETS_PROCESS_H
 
@@ -34,6 +35,9 @@ struct process {
 	bool inserted;	   /* with its groups, by user space, into the kernel side */
 	bool initial;	   /* was there when ktally attached */
 	bool held;	   /* a command at its gate */
+	bool untracked;	   /* no process, but those that are counted together; pid 0, born, told */
+	uint32_t alive;	   /* of them, now */
+	uint64_t born_cnt; /* of them, so far */
 	bool told;	   /* its start is in the stream, or it was there before */
 	bool exited;	   /* the kernel said so */
 	bool gone;	   /* a reader found it missing */
@@ -44,6 +48,9 @@ struct process {
 	bool seen;	   /* by the task instrument, at this read */
 	bool may_run;	   /* a thread of it was on a CPU then */
 	uint32_t seen_threads;
+	uint32_t seen_leaders; /* of an untracked entry */
+	bool unknown_fds;      /* likewise: one has a table too large to be read */
+	bool unknown_files;
 	int64_t kernel_voluntary;   /* the kernel's own switch counts, at this read */
 	int64_t kernel_involuntary;
 	int64_t kernel_switches_before; /* both, at the read before; RAW_UNKNOWN: none */

@@ -78,6 +78,17 @@ uint64_t targets_lost(const struct targets *t)
 	return t->kernel ? targets_kernel_lost(t) : 0;
 }
 
+uint64_t targets_untracked(const struct targets *t)
+{
+	return t->kernel ? targets_kernel_untracked(t) : 0;
+}
+
+void targets_settle_untracked(struct targets *t)
+{
+	if (t->kernel)
+		targets_kernel_settle_untracked(t);
+}
+
 size_t targets_skips(const struct targets *t, struct bpf_skip *list, size_t max)
 {
 	return t->kernel ? targets_kernel_skips(t, list, max) : 0;

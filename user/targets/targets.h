@@ -83,6 +83,10 @@ bool process_left(const struct process *p);
 /* NULL: it is not followed in the kernel. */
 const struct bpf_object *targets_object(const struct targets *t);
 uint64_t targets_lost(const struct targets *t);
+/* Processes so far that are counted together, for want of room; 0 also where nobody could tell. */
+uint64_t targets_untracked(const struct targets *t);
+/* After a read: takes off what they had used before they came under watch. */
+void targets_settle_untracked(struct targets *t);
 size_t targets_skips(const struct targets *t, struct bpf_skip *list, size_t max);
 extern const struct rung targets_rungs[];
 extern const size_t targets_rung_cnt;
