@@ -115,6 +115,22 @@ assert_of_children() {
 	assert_equal "$(q 'trailer.reason')" targets_ended
 }
 
+@test "failures: F8, what ends while ktally cannot run has its last records all the same" {
+	require_root
+	start_held fdways -n 3 open
+	start_ktally --rung task=/proc -p "$HELD"
+	release_and_wait
+	kill -STOP "$KTALLY_PID"
+	sleep 0.3 # the timer comes first, then the end
+	release
+	wait "$HELD"
+	kill -CONT "$KTALLY_PID"
+	wait_ktally
+	assert_equal "$(q 'events("process_exit") | map(.exit_code) | tojson')" "[0]"
+	assert_same opens 'exit_of(last_snapshot.pid).totals.fd_opens' .opens held.json
+	assert_equal "$(q trailer.reason)" targets_ended
+}
+
 @test "failures: F9, a loss is in the records, a rule sees it, and the status says so" {
 	require_rung fd=syscall
 	start_held fdways -n 997 open

@@ -305,13 +305,15 @@ static bool all_final(const struct ktally_monitor *m)
 	return true;
 }
 
-/* At the end of a run nobody comes back for the last switches of what has just ended. */
-static int read_until_final(struct ktally_monitor *m)
+/* At the end of a run nobody comes back for the last switches of what has just ended. The run also
+ * ends with a tick that finds all targets ended. */
+static int read_counts(struct ktally_monitor *m, bool last)
 {
 	struct timespec pause = { .tv_nsec = FINAL_PAUSE_NS };
 	int i, err = sampler_read(&m->sampler);
 
-	for (i = 0; i < FINAL_READS && !err && !all_final(m); i++) {
+	last |= monitor_targets_ended(m);
+	for (i = 0; i < FINAL_READS && last && !err && !all_final(m); i++) {
 		nanosleep(&pause, NULL);
 		err = sampler_read(&m->sampler);
 	}
@@ -362,7 +364,7 @@ int monitor_tick(struct ktally_monitor *m, bool last)
 	int err;
 
 	monitor_files_reopen(m);
-	err = last ? read_until_final(m) : sampler_read(&m->sampler);
+	err = read_counts(m, last);
 	stamp_tick(m);
 	tell_clocks(m);
 	monitor_count_kernel_lost(m);
