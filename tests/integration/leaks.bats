@@ -163,6 +163,59 @@ by_function() {
 	assert_sound
 }
 
+free_port() {
+	/usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0))
+print(s.getsockname()[1])'
+}
+
+# What the server was asked for, by kind.
+asked() {
+	curl -sf "$DEBUGINFOD_URLS/metrics" | sed -n 's/^http_requests_total{type="\(.*\)"} /\1 /p' | grep -v ^metrics
+}
+
+serves_a_file() {
+	curl -sf "$DEBUGINFOD_URLS/metrics" | grep -q '^found_debuginfo_total{source="files"} 1$'
+}
+
+# A server of its own, with the debug information of leaky-split.
+start_debuginfod() {
+	require_root
+	require debuginfod
+	require curl
+	local port
+	port=$(free_port)
+	mkdir served
+	cp "$LEAKY/leaky-split.debug" served/
+	export DEBUGINFOD_URLS=http://127.0.0.1:$port DEBUGINFOD_CACHE_PATH=$PWD/cache no_proxy=127.0.0.1
+	debuginfod -p "$port" -d debuginfod.sqlite -F served >debuginfod.log 2>&1 3>&- &
+	started+=("$!")
+	wait_for "debuginfod: $(cat debuginfod.log)" serves_a_file
+}
+
+@test "leaks: stripped, with its debug information from a server when told to ask" {
+	start_debuginfod
+	leaks -- "$LEAKY/leaky-split"
+	assert_equal "$(leaking | cut -d ' ' -f 2 | sort -u)" ""
+	assert_equal "asked: $(asked || true)" "asked: "
+	[[ ! -e cache ]] || fail "a cache of debug information, and nobody asked for it"
+	leaks --debuginfod -- "$LEAKY/leaky-split"
+	assert_equal "$(leaking)" "$(expected)"
+	assert_sound
+	assert_equal "$(asked)" "debuginfo 1"
+}
+
+@test "leaks: no server of debug information, and none that answers" {
+	require_root
+	unset DEBUGINFOD_URLS
+	export DEBUGINFOD_CACHE_PATH=$PWD/cache no_proxy=127.0.0.1
+	leaks --debuginfod -- "$LEAKY/leaky-split"
+	assert_sound
+	assert_equal "$(q '[records("leak") | select(.verdict == "leak").open] | sort | join(" ")')" "23 29 31 37 41"
+	DEBUGINFOD_URLS=http://127.0.0.1:$(free_port) leaks --debuginfod -- "$LEAKY/leaky-split"
+	assert_sound
+	assert_equal "$(q '[records("leak") | select(.verdict == "leak").open] | sort | join(" ")')" "23 29 31 37 41"
+}
+
 has_child() {
 	pgrep -P "$(pgrep -P "$KTALLY_PID")"
 }
