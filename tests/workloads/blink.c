@@ -23,6 +23,7 @@
  */
 #include <linux/sched.h>
 #include <sched.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -126,6 +127,7 @@ static pid_t start_waiting(const struct blink *b)
 		die("fork: %s", strerror(errno));
 	if (pid)
 		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	for (i = 0; i < 3; i++)
 		sleep_ns(1000000);
 	sigemptyset(&usr1);
