@@ -27,6 +27,8 @@ struct sched {
 	struct bpf_reader threads;
 	struct bpf_reader now; /* struct sched_now_rec */
 	struct sched_process untracked[UNTRACKED_MAX]; /* as of the read of `processes` */
+	bool has_untracked; /* at this read; a walk over the table is not for nothing */
+	bool has_exited;
 };
 
 static void *make(struct probe_env *env)
@@ -159,6 +161,8 @@ static void add_all_ended(struct sched *s, bool alive, bool ended)
 		if (p && (p->live_threads ? alive : ended))
 			add_ended(p, bpf_reader_value(r, i));
 	}
+	if (!s->has_untracked)
+		return;
 	HASH_ITER(hh, s->env->table->by_id, p, next)
 		if (p->untracked && (p->live_threads ? alive : ended))
 			add_ended(p, &s->untracked[UNTRACKED_SLOT(p->id)]);
@@ -171,11 +175,13 @@ static int read_ended(struct sched *s)
 }
 
 /* Has a process ended of which this may be the last read? An untracked entry is read for ever. */
-static bool has_last_read(const struct process_table *table)
+static bool has_last_read(const struct sched *s)
 {
 	struct process *p, *next;
 
-	HASH_ITER(hh, table->by_id, p, next)
+	if (!s->has_exited)
+		return false;
+	HASH_ITER(hh, s->env->table->by_id, p, next)
 		if (p->exited && !p->live_threads && !p->untracked)
 			return true;
 	return false;
@@ -229,10 +235,13 @@ static int read_tp_btf(void *self)
 	struct process *p, *next;
 	int err;
 
+	s->has_untracked = s->has_exited = false;
 	HASH_ITER(hh, table->by_id, p, next) {
 		p->live_threads = 0;
 		p->counted_switches = 0;
 		p->lifetime_ns = 0;
+		s->has_untracked |= p->untracked;
+		s->has_exited |= p->exited;
 	}
 	err = read_ended(s);
 	if (!err && !s->env->live_clocks)
@@ -244,7 +253,7 @@ static int read_tp_btf(void *self)
 	if (!s->env->live_clocks)
 		add_now(table, &s->now);
 	add_live(s->env, &s->threads);
-	if (!has_last_read(table)) {
+	if (!has_last_read(s)) {
 		add_all_ended(s, true, true);
 		return 0;
 	}

@@ -346,9 +346,11 @@ void targets_kernel_settle_untracked(struct targets *t)
 	uint32_t i;
 
 	for (i = 0; i < UNTRACKED_MAX; i++) {
-		p = process_find(&t->table, UNTRACKED_ID(WATCH_UNTRACKED + i));
+		const struct untracked *u = &t->kernel->skel->bss->untracked[i];
+
+		p = u->born ? process_find(&t->table, UNTRACKED_ID(WATCH_UNTRACKED + i)) : NULL;
 		if (p)
-			settle_untracked(p, &t->kernel->skel->bss->untracked[i]);
+			settle_untracked(p, u);
 	}
 }
 
