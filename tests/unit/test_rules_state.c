@@ -297,23 +297,35 @@ static void test_custom_metric(void **state)
 	rules_free(r);
 }
 
+static void take_name(void *names, const char *alert, const char *field)
+{
+	(void)alert;
+	strcat(names, field);
+}
+
 /* What is in every record and in no row of the metric table. */
 static void test_fields_of_the_record(void **state)
 {
+	char unseen[64] = "";
 	struct rules *r = rules_with("losing: lost_events > 2");
 	struct snapshot s = snapshot_at(0);
 	struct alerts list = {};
 
 	(void)state;
 	add_rule(r, "crowd: processes >= 5");
+	add_rule(r, "no_room: pids_untracked > 0");
+	add_rule(r, "typo: procesess > 0");
 	s.lost_events = 2;
 	s.processes = 4;
 	assert_int_equal(rules_eval(r, &s, alerts_take, &list), 0);
 	assert_int_equal(list.cnt, 0);
 	s.lost_events = 3;
 	s.processes = 5;
+	s.pids_untracked = 1;
 	assert_int_equal(rules_eval(r, &s, alerts_take, &list), 0);
-	assert_int_equal(list.cnt, 2);
+	assert_int_equal(list.cnt, 3);
+	rules_tell_unseen(r, take_name, unseen);
+	assert_string_equal(unseen, "procesess");
 	rules_free(r);
 }
 

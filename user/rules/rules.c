@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "rules/catalog.h"
+#include "rules/field.h"
 #include "rules/ident.h"
 #include "rules/rule.h"
 #include "rules/rulefile.h"
@@ -102,7 +103,8 @@ static void await_fields(struct rules *r, const struct rule *rule)
 		return;
 	r->awaited = v;
 	for (size_t i = 0; i < e->selector_cnt; i++)
-		if (e->selectors[i].metric == METRIC_COUNT)
+		if (e->selectors[i].metric == METRIC_COUNT &&
+		    !field_is_of_record(e->selectors[i].name))
 			v[r->awaited_cnt++] =
 				(struct awaited){ rule->name, e->selectors[i].name, false };
 }
