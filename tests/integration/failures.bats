@@ -43,8 +43,9 @@ assert_of_children() {
 }
 
 @test "failures: F6, what finds the maps full is counted with others, and room comes back" {
+	local rule='no_room: pids_untracked > 0'
 	require_root
-	beyond_the_room
+	beyond_the_room --alert "$rule"
 	assert_equal "$(q last_snapshot.fd_unattributed)" 0
 	assert_equal "$(q last_snapshot.fd_leaked)" null
 	assert_equal "$(q 'events("message") | length')" 1
@@ -52,6 +53,10 @@ assert_of_children() {
 	assert_equal "warnings: $(wc -l <err)" "warnings: 1"
 	# the parent, as many children as there was room for, and all of the second time
 	assert_equal "$(q 'events("process_exit") | length')" $((1 + 63 + 29))
+	q 'alerts("no_room") | map([.state, .value] | tojson)[]' >live
+	assert_equal "$(cat live)" $'["firing",436]\n["resolved",436]'
+	"$KTALLY" replay out.jsonl --no-default-rules --alert "$rule" |
+		jq -c 'select(.type == "alert") | [.state, .value]' | cmp - live
 }
 
 @test "failures: F6, what only an instrument could tell that is not there is null, and not too low" {
@@ -89,6 +94,43 @@ assert_of_children() {
 	release
 	wait_ktally
 	assert_equal "$(q trailer.lost_events)" 0
+}
+
+@test "failures: F6, one that joins late brings only what it does from then on" {
+	local i
+	require_root
+	cp /bin/sleep "slp$$"
+	start_ktally --max-processes 7 -C "slp$$"
+	for ((i = 0; i < 19; i++)); do
+		/usr/bin/python3 -c 'import os, sys, time
+for i in range(97): time.sleep(0.001)
+os.execv(sys.argv[1], sys.argv[1:])' "./slp$$" 600 &
+		started+=($!)
+	done
+	wait_for "all to sleep" record_is_there 'last_snapshot.processes == 19'
+	next_snapshots 2
+	assert_equal "$(q 'last_snapshot | [.pids_untracked, .threads, .lost_events] | tojson')" \
+		"[12,19,0]"
+	assert_between "switches since" "$(q last_snapshot.context_switches_voluntary)" 19 $((19 * 97))
+}
+
+@test "failures: F6, the past of one that joins late with threads is unknown" {
+	local i
+	require_root
+	make_cgroup
+	for ((i = 0; i < 7; i++)); do
+		sleep 600 3>&- &
+		started+=($!)
+		echo $! >"$CGROUP/cgroup.procs"
+	done
+	start_held switches -t 3 --stay sleep
+	start_ktally --max-processes 7 -c "$CGROUP"
+	release_and_wait
+	assert_equal "$(q 'last_snapshot.context_switches == null')" false
+	echo "$HELD" >"$CGROUP/cgroup.procs"
+	next_snapshots 2
+	assert_equal "$(q 'last_snapshot | [.processes, .threads, .pids_untracked, .context_switches,
+		.fd_opens, .lost_events] | tojson')" "[8,11,1,null,0,0]"
 }
 
 @test "failures: F7, processes shorter than any interval, and many" {
