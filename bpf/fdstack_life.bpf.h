@@ -35,18 +35,19 @@ static __always_inline void put_life(u32 kind, u64 process, u64 parent, u64 spac
 }
 
 /* The child's memory is laid out as its parent's, until it executes. Attached after the program
- * that marks it watched. */
-SEC("?tp_btf/sched_process_fork")
-int BPF_PROG(fdstack_fork, struct task_struct *parent, struct task_struct *child)
+ * that marks it watched, and where that one is: sched_process_fork comes before. */
+SEC("?tp_btf/sched_wakeup_new")
+int BPF_PROG(fdstack_fork, struct task_struct *child)
 {
-	u64 process, space;
+	u64 process, parent, space;
 
 	if (child->pid != child->tgid || !is_watched(child->tgid))
 		return 0;
-	process = process_id(child);
-	space = space_of(process_id(parent));
+	process = leader_process_id(child);
+	parent = current_process_id((void *)bpf_get_current_task());
+	space = space_of(parent);
 	set_space(process, space);
-	put_life(FDSTACK_FORK, process, process_id(parent), space);
+	put_life(FDSTACK_FORK, process, parent, space);
 	return 0;
 }
 

@@ -258,6 +258,23 @@ has_child() {
 		| "\(.verdict) \(.open)"')" "warm 19"
 }
 
+@test "leaks: what a child has from its parent is inherited, and torn down with it" {
+	require_root
+	[[ -x /usr/bin/python3 ]] || skip "no /usr/bin/python3"
+	cat >script.py <<-'END'
+		import os
+		for i in range(5):
+		    os.open("/dev/null", os.O_RDONLY)
+		for i in range(3):
+		    if not os.fork():
+		        os._exit(0)
+		    os.wait()
+	END
+	leaks -- /usr/bin/python3 script.py
+	assert_equal "$(q 'records("leak") | select(.opened == 5 and .closed == 0)
+		| [.inherited, .torn_down, .open] | tojson')" "[15,15,5]"
+}
+
 @test "leaks: a Python script that leaks sockets" {
 	require_root
 	[[ -x /usr/bin/python3 ]] || skip "no /usr/bin/python3"
