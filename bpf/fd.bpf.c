@@ -91,11 +91,11 @@ int BPF_PROG(fd_sys_exit, struct pt_regs *regs, long ret)
 	if (watch == WATCH_NONE)
 		return 0;
 	task = (void *)bpf_get_current_task();
-	args = syscall_args(regs, task);
-	op = fd_op_refine(fd_op(regs->orig_ax, task), &args);
+	args = syscall_args(regs);
+	op = fd_op_refine(fd_op(regs->orig_ax), &args);
 	if (op == OP_NONE)
 		return 0;
-	id = current_counted_id(watch, task);
+	id = current_counted_id(watch, thread);
 	if (op == OP_CLOSE) {
 		if (ret != -EBADF)
 			fd_closed(id, task, 1);
@@ -125,10 +125,10 @@ int BPF_PROG(fd_sys_enter, struct pt_regs *regs, long nr)
 	if (!is_watched(thread >> 32))
 		return 0;
 	task = (void *)bpf_get_current_task();
-	op = fd_op(nr, task);
+	op = fd_op(nr);
 	if (op != OP_DUP2 && op != OP_CLOSE_RANGE)
 		return 0;
-	args = syscall_args(regs, task);
+	args = syscall_args(regs);
 	if (op == OP_DUP2)
 		found = fd_open_at(task, args.b);
 	else if (args.c & 4) /* CLOSE_RANGE_CLOEXEC */
@@ -175,7 +175,7 @@ static __always_inline int handle_close(void *owner)
 	struct task_struct *task;
 	u64 id = watched_user_process(&task);
 
-	if (id && owner && BPF_CORE_READ(task, files) == owner)
+	if (id && owner && CURRENT(files) == owner)
 		fd_closed(id, task, 1);
 	return 0;
 }
@@ -264,8 +264,8 @@ int BPF_PROG(fd_sys_exit_failed, struct pt_regs *regs, long ret)
 	id = watched_user_process(&task);
 	if (!id)
 		return 0;
-	args = syscall_args(regs, task);
-	op = fd_op_refine(fd_op(regs->orig_ax, task), &args);
+	args = syscall_args(regs);
+	op = fd_op_refine(fd_op(regs->orig_ax), &args);
 	if (op != OP_NONE && op != OP_CLOSE && op != OP_CLOSE_RANGE)
 		fd_open_failed(id, -ret);
 	return 0;

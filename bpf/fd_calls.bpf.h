@@ -8,11 +8,12 @@
 #include "syscalls.bpf.h"
 #include "targets.bpf.h"
 
-static __always_inline u8 fd_op(u64 nr, struct task_struct *task)
+/* Of the current task. */
+static __always_inline u8 fd_op(u64 nr)
 {
 	u32 i = (nr & ~X32_SYSCALL_BIT) & (SYSCALL_NR_MAX - 1);
 
-	if (BPF_CORE_READ(task, thread_info.status) & TS_COMPAT)
+	if (CURRENT(thread_info.status) & TS_COMPAT)
 		return fd_ops_32[i];
 	return fd_ops_64[i];
 }
@@ -29,13 +30,13 @@ struct syscall_args {
 	u64 a, b, c; /* the first three */
 };
 
-/* Argument registers are untouched at sys_exit; i386 calls pass theirs in others. */
-static __always_inline struct syscall_args syscall_args(struct pt_regs *regs,
-							struct task_struct *task)
+/* Of the current task. Argument registers are untouched at sys_exit; i386 calls pass theirs in
+ * others. */
+static __always_inline struct syscall_args syscall_args(struct pt_regs *regs)
 {
 	struct syscall_args args;
 
-	if (BPF_CORE_READ(task, thread_info.status) & TS_COMPAT) {
+	if (CURRENT(thread_info.status) & TS_COMPAT) {
 		args.a = (u32)regs->bx;
 		args.b = (u32)regs->cx;
 		args.c = (u32)regs->dx;
@@ -73,16 +74,13 @@ static __always_inline u8 fd_op_refine(u8 op, const struct syscall_args *args)
  * id under which it is counted, else 0. */
 static __always_inline u64 watched_user_process(struct task_struct **ret)
 {
-	u8 watch = watched_as(bpf_get_current_pid_tgid() >> 32);
-	struct task_struct *task;
+	u64 thread = bpf_get_current_pid_tgid();
+	u8 watch = watched_as(thread >> 32);
 
-	if (watch == WATCH_NONE)
+	if (watch == WATCH_NONE || CURRENT(flags) & PF_KTHREAD)
 		return 0;
-	task = (void *)bpf_get_current_task();
-	if (BPF_CORE_READ(task, flags) & PF_KTHREAD)
-		return 0;
-	*ret = task;
-	return current_counted_id(watch, task);
+	*ret = (void *)bpf_get_current_task();
+	return current_counted_id(watch, thread);
 }
 
 /* A thread that unshared its table has opens and closes that are nothing to the process's own
@@ -90,12 +88,11 @@ static __always_inline u64 watched_user_process(struct task_struct **ret)
  * its. */
 static __always_inline bool own_table(struct task_struct *task)
 {
-	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
 	struct files_struct *leaders;
 
-	if (leader == task)
+	if (leads(bpf_get_current_pid_tgid()))
 		return true;
-	leaders = BPF_CORE_READ(leader, files);
+	leaders = BPF_CORE_READ(task, group_leader, files);
 	return !leaders || leaders == BPF_CORE_READ(task, files);
 }
 

@@ -27,20 +27,22 @@ struct fd_untracked fd_untracked[UNTRACKED_MAX] = {};
 
 __u64 fd_lost = 0; /* events that found a map full, or a table too large to look at */
 
+/* Of a process with its first event. Not on a stack, where it would be made for each event. */
+static const struct fd_process fd_process_fresh = { .level_first = FD_LEVEL_UNKNOWN,
+						    .level_exit = FD_LEVEL_UNKNOWN,
+						    .start_high = FD_LEVEL_UNKNOWN,
+						    .left_open = FD_LEVEL_UNKNOWN };
+
 static __always_inline struct fd_process *fd_process_get(u64 id)
 {
 	struct fd_process *p;
-	struct fd_process fresh = { .level_first = FD_LEVEL_UNKNOWN,
-				    .level_exit = FD_LEVEL_UNKNOWN,
-				    .start_high = FD_LEVEL_UNKNOWN,
-				    .left_open = FD_LEVEL_UNKNOWN };
 
 	if (IS_UNTRACKED(id))
 		return &fd_untracked[UNTRACKED_SLOT(id)].counts;
 	p = bpf_map_lookup_elem(&fd_processes, &id);
 	if (p)
 		return p;
-	bpf_map_update_elem(&fd_processes, &id, &fresh, BPF_NOEXIST);
+	bpf_map_update_elem(&fd_processes, &id, &fd_process_fresh, BPF_NOEXIST);
 	p = bpf_map_lookup_elem(&fd_processes, &id);
 	if (!p)
 		__sync_fetch_and_add(&fd_lost, 1);

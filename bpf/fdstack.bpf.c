@@ -146,8 +146,8 @@ int BPF_PROG(fdstack_sys_exit, struct pt_regs *regs, long ret)
 	h.process = watched_user_process(&h.task);
 	if (!h.process)
 		return 0;
-	args = syscall_args(regs, h.task);
-	op = fd_op_refine(fd_op(regs->orig_ax, h.task), &args);
+	args = syscall_args(regs);
+	op = fd_op_refine(fd_op(regs->orig_ax), &args);
 	if (op == OP_OPEN) {
 		opened_at(&h, ret);
 	} else if (op == OP_DUP2) {
@@ -179,10 +179,10 @@ int BPF_PROG(fdstack_sys_enter, struct pt_regs *regs, long nr)
 	process = watched_user_process(&task);
 	if (!process)
 		return 0;
-	op = fd_op(nr, task);
+	op = fd_op(nr);
 	if (!closes(op))
 		return 0;
-	args = syscall_args(regs, task);
+	args = syscall_args(regs);
 	if (op == OP_CLOSE) {
 		file = file_at(task, args.a);
 		if (file)
@@ -240,7 +240,7 @@ static __always_inline int handle_close(struct file *file, void *owner)
 		return 0;
 	regs = user_regs(task);
 	nr = BPF_CORE_READ(regs, orig_ax);
-	if (fd_op(nr, task) == OP_DUP2)
+	if (fd_op(nr) == OP_DUP2)
 		return 0;
 	if (nr == (BPF_CORE_READ(task, thread_info.status) & TS_COMPAT ? NR_CLOSE_32 : NR_CLOSE))
 		fd = nr == NR_CLOSE ? BPF_CORE_READ(regs, di) : BPF_CORE_READ(regs, bx);

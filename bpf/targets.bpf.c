@@ -207,17 +207,17 @@ static __always_inline u64 groups_of_untracked(u8 watch)
 	return untracked[UNTRACKED_SLOT(UNTRACKED_ID(watch))].groups;
 }
 
-static __always_inline u64 groups_of_current(u32 tgid)
+static __always_inline u64 groups_of_current(void)
 {
-	u8 watch = watched_as(tgid);
+	u64 id, thread = bpf_get_current_pid_tgid();
+	u8 watch = watched_as(thread >> 32);
 	struct member *m;
-	u64 id;
 
 	if (watch == WATCH_NONE)
 		return 0;
 	if (watch >= WATCH_UNTRACKED)
 		return groups_of_untracked(watch);
-	id = current_process_id((void *)bpf_get_current_task());
+	id = current_process_id(thread);
 	m = bpf_map_lookup_elem(&members, &id);
 	return m ? m->groups : 0;
 }
@@ -252,7 +252,7 @@ int BPF_PROG(targets_fork, struct task_struct *child)
 
 	if (child->pid != child->tgid || child->flags & PF_KTHREAD)
 		return 0;
-	groups = all_group | (groups_of_current(parent) & tree_groups) | groups_by_cgroup(child) |
+	groups = all_group | (groups_of_current() & tree_groups) | groups_by_cgroup(child) |
 		 groups_by_comm(child->comm);
 	if (groups) {
 		watch(child, groups, MEMBER_BORN | MEMBER_BASE, parent); /* all of it is 0 */

@@ -70,12 +70,25 @@ static __always_inline u64 process_id(struct task_struct *task)
 	return PROCESS_ID(task->tgid, start / USER_HZ_NS);
 }
 
-/* For the current task, from any program type. */
-static __always_inline u64 current_process_id(struct task_struct *task)
+/* thread: as bpf_get_current_pid_tgid tells. */
+static __always_inline bool leads(u64 thread)
 {
-	u64 start = BPF_CORE_READ(task, group_leader, start_boottime);
+	return thread >> 32 == (u32)thread;
+}
 
-	return PROCESS_ID(bpf_get_current_pid_tgid() >> 32, start / USER_HZ_NS);
+/* Of the current task, which is this thread. */
+static __always_inline u64 current_process_id(u64 thread)
+{
+	struct task_struct *task;
+	u64 start;
+
+	if (leads(thread)) {
+		start = CURRENT(start_boottime);
+	} else {
+		task = (void *)bpf_get_current_task();
+		start = BPF_CORE_READ(task, group_leader, start_boottime);
+	}
+	return PROCESS_ID(thread >> 32, start / USER_HZ_NS);
 }
 
 /* The ids under which a watched task is counted. */
@@ -89,9 +102,9 @@ static __always_inline u64 counted_id(u8 watch, struct task_struct *task)
 	return watch < WATCH_UNTRACKED ? process_id(task) : UNTRACKED_ID(watch);
 }
 
-static __always_inline u64 current_counted_id(u8 watch, struct task_struct *task)
+static __always_inline u64 current_counted_id(u8 watch, u64 thread)
 {
-	return watch < WATCH_UNTRACKED ? current_process_id(task) : UNTRACKED_ID(watch);
+	return watch < WATCH_UNTRACKED ? current_process_id(thread) : UNTRACKED_ID(watch);
 }
 
 #endif

@@ -43,6 +43,7 @@ enum bpf_map_type {
 };
 
 enum bpf_func_id {
+	BPF_FUNC_get_current_task_btf = 158, /* since 5.11, commit 3ca1032ab7ab */
 	BPF_FUNC_task_pt_regs = 175, /* since 5.15, commit dd6e10fbd9fb */
 };
 
