@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Measures all parts, or those that are named, and writes docs/BENCHMARKS.md when all were.
 
-bench.py [start] [snapshots] [switches] [calls] [opens] [leaks] [programs] [contended] [growth]
-         [memory] [jsonl] [rules]
+bench.py [start] [snapshots] [switches] [calls] [opens] [leaks] [programs] [contended] [guests]
+         [growth] [memory] [jsonl] [rules]
 """
 import pathlib
 import sys
 
+import guests
 import hooks
 import report
 import scale
@@ -24,6 +25,7 @@ PARTS = {
     "leaks": stacks.measure_leaks,
     "programs": hooks.measure_programs,
     "contended": scale.measure_contended,
+    "guests": guests.measure_guests,
     "growth": ticks.measure_growth,
     "memory": scale.measure_memory,
     "jsonl": ticks.measure_jsonl,

@@ -24,3 +24,33 @@ int sys_exit(void *ctx)
 {
 	return 0;
 }
+
+SEC("?kprobe.multi")
+int entry(void *ctx)
+{
+	return 0;
+}
+
+SEC("?kretprobe.multi")
+int ret(void *ctx)
+{
+	return 0;
+}
+
+SEC("?fentry/fd_install")
+int fd_install(void *ctx)
+{
+	return 0;
+}
+
+SEC("?fentry/filp_flush")
+int filp_flush(void *ctx)
+{
+	return 0;
+}
+
+SEC("?fentry/filp_close")
+int filp_close(void *ctx)
+{
+	return 0;
+}

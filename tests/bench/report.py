@@ -129,6 +129,9 @@ How it is measured:
   has frame pointers, without which bpftrace sees no callers;
 - what is inside a BPF program is the kernel's own account (kernel.bpf_stats_enabled): the mean of
   all runs, two readings of the clock included;
+- what hooks cost that not every host has is told by guests of the kernel matrix (QEMU), whose clock
+  counts the instructions that they execute, one a nanosecond: the figures hardly vary, and say
+  nothing of caches;
 - figures are minimum, median and maximum of all repetitions, none left out; ratios are of medians.
   The machine was not made quiet for it: differences below the spread are noise, and negative figures
   are too. The range of an aim is the least that the repetitions allow to the most; where both do

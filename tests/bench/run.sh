@@ -35,6 +35,7 @@ for program in pingpong contended syscalls crowd; do
 done
 compile -static -fno-omit-frame-pointer tests/bench/stacks.c -o "$out/stacks"
 compile tests/bench/empty.c -o "$out/empty" -lbpf -lelf -lz
+compile -static tests/bench/empty.c -o "$out/empty-static" -lbpf -lelf -lz
 for program in bench_jsonl bench_rules; do
 	compile -iquote user -I"$O/gen" -Iinclude "tests/bench/$program.c" "$O/libktally.a" \
 		-o "$out/$program" -lbpf -ldw -liberty -lelf -lz -lcap -lyaml -ljansson -lm -pthread

@@ -3,12 +3,14 @@
 # Boots one kernel in QEMU under plain emulation, runs a script in it, prints what the script
 # printed.
 #
-#   boot.sh [-t SECONDS] [-l LOG] [-i INITRAMFS] KERNEL [preempt=MODE] [PARAMETER...] [-- COMMAND]
+#   boot.sh [-t SECONDS] [-l LOG] [-i INITRAMFS] [-c] KERNEL [preempt=MODE] [PARAMETER...] [-- COMMAND]
 #
 # KERNEL is a series of series.txt or a path to a vmlinuz. PARAMETERs go on the kernel's command
 # line; NAME=VALUE is in the environment of the script if the kernel does not know it. COMMAND is
 # for the guest's shell; without one it runs the cases, as matrix.sh does. The kernel's own messages
-# go to LOG and are shown when the guest did not end well. Status: the script's own, or 1.
+# go to LOG and are shown when the guest did not end well. With -c the guest's clock counts its
+# instructions, one a nanosecond: what else the host does is not in it. Status: the script's own,
+# or 1.
 #
 # Hardware virtualization is not used even where it exists: the matrix is to give the same answers
 # on every machine.
@@ -27,7 +29,7 @@ qemu() {
 	# is counted here.
 	exec timeout -k 5 "$limit" qemu-system-x86_64 -machine pc -accel tcg,thread=single \
 		-cpu max,la57=off -smp 2 -m "${KTALLY_GUEST_MB:-768}" \
-		-nodefaults -no-user-config -display none -no-reboot \
+		"${clock[@]}" -nodefaults -no-user-config -display none -no-reboot \
 		-kernel "$kernel" -initrd "$work/initramfs" \
 		-append "console=ttyS0 panic=-1 loglevel=5 mitigations=off audit=0 no_timer_check $*" \
 		-serial "file:$log" -serial "file:$work/result" </dev/null
@@ -44,12 +46,13 @@ report() {
 	return 1
 }
 
-limit=300 log='' initramfs=$OUT/initramfs
-while getopts t:l:i: option; do
+limit=300 log='' initramfs=$OUT/initramfs clock=()
+while getopts t:l:i:c option; do
 	case $option in
 	t) limit=$OPTARG ;;
 	l) log=$OPTARG ;;
 	i) initramfs=$OPTARG ;;
+	c) clock=(-icount 'shift=0,sleep=off') ;;
 	*) usage ;;
 	esac
 done
