@@ -17,6 +17,8 @@ struct bpf_object_skeleton;
 struct bpf_program;
 
 /* What all instruments share with the targets' object; see bpf/targets.bpf.h. */
+struct bpf_room;
+
 struct bpf_shared {
 	int watched_fd;	   /* map `watched`; -1: the targets are not in the kernel */
 	uint8_t *watched;  /* its memory: one byte per PID */
@@ -24,6 +26,7 @@ struct bpf_shared {
 	uint32_t capacity; /* processes that the maps must hold */
 	uint32_t simulate_loss; /* a fault for tests: one event in so many is lost; 0: none */
 	bool map_iterators;	/* the kernel takes them; see base/bpfread.h */
+	struct bpf_room *room;	/* likewise, for readers that can share it */
 	int32_t only_pid;  /* the one process that is or will be watched; 0: maybe more */
 };
 

@@ -42,6 +42,11 @@ void bpf_reader_open(struct bpf_reader *r, const struct bpf_map *map,
 		r->forget = forget;
 }
 
+void bpf_reader_share(struct bpf_reader *r, struct bpf_room *room)
+{
+	r->shared = room;
+}
+
 int bpf_reader_open_tasks(struct bpf_reader *r, const struct bpf_program *read, int32_t only_pid,
 			  size_t record_size, char *reason)
 {
@@ -53,27 +58,39 @@ int bpf_reader_open_tasks(struct bpf_reader *r, const struct bpf_program *read, 
 void bpf_reader_close(struct bpf_reader *r)
 {
 	bpf_link__destroy(r->link);
-	free(r->records);
+	bpf_room_fini(&r->own);
 	free(r->batch.keys);
 	free(r->batch.values);
 	memset(r, 0, sizeof(*r));
 }
 
+void bpf_room_fini(struct bpf_room *room)
+{
+	free(room->records);
+	*room = (struct bpf_room){ 0 };
+}
+
+static struct bpf_room *room_of(struct bpf_reader *r)
+{
+	return r->shared ? r->shared : &r->own;
+}
+
 /* Room for so many bytes more. */
 static int make_room(struct bpf_reader *r, size_t more)
 {
-	size_t size = r->size ? r->size : more;
+	struct bpf_room *room = room_of(r);
+	size_t size = room->size ? room->size : more;
 	char *records;
 
 	while (size - r->len < more)
 		size += size / 4;
-	if (size == r->size)
+	if (size == room->size)
 		return 0;
-	records = realloc(r->records, size);
+	records = realloc(room->records, size);
 	if (!records)
 		return -ENOMEM;
-	r->records = records;
-	r->size = size;
+	room->records = records;
+	room->size = size;
 	return 0;
 }
 
@@ -82,13 +99,14 @@ static int make_room(struct bpf_reader *r, size_t more)
 /* One piece. Bytes, 0 at the end, or -errno. */
 static ssize_t read_piece(struct bpf_reader *r, int fd)
 {
+	const struct bpf_room *room = room_of(r);
 	int err = make_room(r, PIECE_SIZE);
 	ssize_t n;
 
 	if (err)
 		return err;
 	do
-		n = read(fd, r->records + r->len, r->size - r->len);
+		n = read(fd, room->records + r->len, room->size - r->len);
 	while (n < 0 && errno == EAGAIN); /* after a million elements that wrote nothing */
 	return n < 0 ? -errno : n;
 }
@@ -121,15 +139,18 @@ static int batch_resize(struct bpf_batch *b, const struct bpf_reader *r, uint32_
 static int batch_append(struct bpf_reader *r, uint32_t count)
 {
 	int err = make_room(r, count * (r->key_size + r->value_size));
+	char *out = room_of(r)->records + r->len;
 	uint32_t i;
 
-	for (i = 0; i < count && !err; i++) {
-		memcpy(r->records + r->len, r->batch.keys + i * r->key_size, r->key_size);
-		r->len += r->key_size;
-		memcpy(r->records + r->len, r->batch.values + i * r->value_size, r->value_size);
-		r->len += r->value_size;
+	if (err)
+		return err;
+	for (i = 0; i < count; i++) {
+		memcpy(out, r->batch.keys + i * r->key_size, r->key_size);
+		memcpy(out + r->key_size, r->batch.values + i * r->value_size, r->value_size);
+		out += r->key_size + r->value_size;
 	}
-	return err;
+	r->len += count * (r->key_size + r->value_size);
+	return 0;
 }
 
 /* cursor: a bucket number for hash maps; room for any key. 0: more follows, -ENOENT: that was the
@@ -174,12 +195,14 @@ int bpf_reader_read(struct bpf_reader *r)
 
 const void *bpf_reader_key(const struct bpf_reader *r, size_t i)
 {
-	return r->records + i * (r->key_size + r->value_size);
+	const struct bpf_room *room = r->shared ? r->shared : &r->own;
+
+	return room->records + i * (r->key_size + r->value_size);
 }
 
 const void *bpf_reader_value(const struct bpf_reader *r, size_t i)
 {
-	return r->records + i * (r->key_size + r->value_size) + r->key_size;
+	return (const char *)bpf_reader_key(r, i) + r->key_size;
 }
 
 int bpf_run_program(const struct bpf_program *prog, const uint64_t *args, size_t args_size)

@@ -26,14 +26,22 @@ struct bpf_batch {
 	uint32_t cap; /* elements */
 };
 
+/* Memory for what was read. Zeroed is empty. */
+struct bpf_room {
+	char *records; /* owned; each a key and its value */
+	size_t size;   /* bytes */
+};
+
+void bpf_room_fini(struct bpf_room *room);
+
 /* One map's reader: programs of bpf/read.bpf.h in the map's own object. */
 struct bpf_reader {
 	const struct bpf_map *map;
 	struct bpf_link *link;		  /* of the iterator; NULL: read by batches */
 	const struct bpf_program *forget; /* NULL: not loaded */
-	char *records;			  /* each a key and its value */
-	size_t size;			  /* bytes of room */
-	size_t len;			  /* bytes in use */
+	struct bpf_room own;
+	struct bpf_room *shared; /* borrowed, used instead; NULL: none */
+	size_t len;		 /* bytes in use */
 	size_t count;			  /* elements of the last read */
 	size_t key_size;
 	size_t value_size;
@@ -48,6 +56,10 @@ void bpf_reader_enable(const struct bpf_shared *shared, struct bpf_program *read
 /* After it: r reads this map from now on. Never fails: what is refused is done by map commands. */
 void bpf_reader_open(struct bpf_reader *r, const struct bpf_map *map,
 		     const struct bpf_program *read, const struct bpf_program *forget);
+
+/* Readers whose elements are looked at before the next of them reads can do with one room: to be
+ * called once r is open. */
+void bpf_reader_share(struct bpf_reader *r, struct bpf_room *room);
 
 /* Or r reads what a program says of tasks, records of one size: no key, the record is the value.
  * only_pid: as in bpfload_attach_task_iter(). */

@@ -84,11 +84,12 @@ static int start_bpf(struct fd *f, const char *const *programs, char *reason)
 	bpf_reader_enable(shared, f->skel->progs.fd_processes_read,
 			  f->skel->progs.fd_processes_forget);
 	err = bpfload_start(f->skel->skeleton, programs, reason);
-	if (!err)
-		bpf_reader_open(&f->counts, f->skel->maps.fd_processes,
-				f->skel->progs.fd_processes_read,
-				f->skel->progs.fd_processes_forget);
-	return err;
+	if (err)
+		return err;
+	bpf_reader_open(&f->counts, f->skel->maps.fd_processes, f->skel->progs.fd_processes_read,
+			f->skel->progs.fd_processes_forget);
+	bpf_reader_share(&f->counts, shared->room);
+	return 0;
 }
 
 static int open_bpf(struct fd *f, const char *const *programs, char *reason)

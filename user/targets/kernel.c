@@ -126,6 +126,7 @@ static int start(struct targets *t, struct targets_kernel *k, char *reason)
 		return err;
 	bpf_reader_open(&k->reader, k->skel->maps.members, k->skel->progs.members_read,
 			k->skel->progs.members_forget);
+	bpf_reader_share(&k->reader, t->shared.room);
 	t->shared.watched_fd = bpf_map__fd(k->skel->maps.watched);
 	err = map_watched(k, t->shared.watched_fd, t->shared.watched_mask + 1);
 	t->shared.watched = k->watched;

@@ -20,6 +20,8 @@ struct seen {
 	char comm[16];
 };
 
+#define SEEN_FIRST 4096 /* most hosts have fewer, and what is not used costs no memory */
+
 struct scan {
 	struct targets *t;
 	struct comm_globs globs;
@@ -78,7 +80,7 @@ static int visit_cgroup(void *ctx, pid_t pid)
 
 static int make_room(struct seen_list *l)
 {
-	size_t cap = l->cap ? 2 * l->cap : 256;
+	size_t cap = l->cap ? 2 * l->cap : SEEN_FIRST;
 	struct seen *v;
 
 	if (l->cnt < l->cap)

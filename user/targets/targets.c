@@ -22,6 +22,7 @@ void targets_init(struct targets *t, int proc_fd)
 	t->proc_fd = proc_fd;
 	process_table_init(&t->table);
 	t->shared.watched_fd = -1;
+	t->shared.room = &t->room;
 }
 
 static void target_fini(struct target *target)
@@ -29,6 +30,12 @@ static void target_fini(struct target *target)
 	free(target->glob);
 	cgroup_close(&target->cgroup);
 	command_free(target->command);
+}
+
+static void seen_list_free(struct seen_list *l)
+{
+	free(l->v);
+	*l = (struct seen_list){ 0 };
 }
 
 void targets_fini(struct targets *t)
@@ -39,7 +46,8 @@ void targets_fini(struct targets *t)
 	for (i = 0; i < t->cnt; i++)
 		target_fini(&t->list[i]);
 	free(t->list);
-	free(t->seen.v);
+	seen_list_free(&t->seen);
+	bpf_room_fini(&t->room);
 	process_table_fini(&t->table);
 	targets_init(t, t->proc_fd);
 }
@@ -197,6 +205,8 @@ int targets_open(struct targets *t, const struct ladder_wish *wish)
 	err = ladder_climb(&t->ladder, targets_rungs, targets_rung_cnt, wish, t);
 	if (!err)
 		err = look_until_complete(t);
+	if (t->kernel)
+		seen_list_free(&t->seen); /* nobody scans again */
 	HASH_ITER(hh, t->table.by_id, p, next) {
 		p->initial = ran_before(t, p) && !p->born;
 		p->born |= !ran_before(t, p);

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/bpfload.h"
+#include "base/bpfread.h"
 #include "base/cgroupfs.h"
 #include "base/ladder.h"
 #include "targets/process.h"
@@ -48,6 +49,7 @@ struct targets {
 	struct seen_list seen; /* by the scan under way; kept, for there is one at each tick */
 	struct ladder ladder;
 	struct bpf_shared shared; /* for instruments, once open */
+	struct bpf_room room;	  /* theirs, too */
 	uint32_t max_processes;	  /* 0: sized from the request */
 	int proc_fd;		  /* borrowed */
 	struct targets_kernel *kernel; /* rung tp_btf */
