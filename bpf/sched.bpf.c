@@ -175,8 +175,8 @@ SEC("?iter/task")
 int sched_now(struct bpf_iter__task *ctx)
 {
 	struct task_struct *task = ctx->task;
+	struct seq_file *seq = ctx->meta->seq;
 	struct sched_now_rec rec = {};
-	struct task_struct *leader;
 	u8 watch;
 
 	if (!task)
@@ -184,15 +184,14 @@ int sched_now(struct bpf_iter__task *ctx)
 	watch = watched_as(task->tgid);
 	if (watch == WATCH_NONE || task_is_dead(task))
 		return 0;
-	leader = task->group_leader;
-	rec.process = leader_counted_id(watch, leader);
+	rec.process = counted_id(watch, task);
 	if (sched_prime && watch == WATCH_MEMBER && task->pid == task->tgid)
-		add_before(leader);
+		add_before(task);
 	thread_ensure(task, rec.process);
 	rec.clocks.lifetime_ns = bpf_ktime_get_ns() - task->start_time;
 	rec.clocks.runtime_ns = task->se.sum_exec_runtime;
 	rec.clocks.run_delay_ns = task->sched_info.run_delay + task_waiting_ns(task);
-	bpf_seq_write(ctx->meta->seq, &rec, sizeof(rec));
+	bpf_seq_write(seq, &rec, sizeof(rec));
 	return 0;
 }
 

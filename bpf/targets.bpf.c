@@ -222,6 +222,11 @@ static __always_inline u64 groups_of_current(void)
 	return m ? m->groups : 0;
 }
 
+static __always_inline u32 parent_of(struct task_struct *task)
+{
+	return BPF_CORE_READ(task, real_parent, tgid);
+}
+
 /* A process that lived before and now matches: joins, with a history that ktally did not see. One
  * that is untracked stays where it is counted. */
 static __always_inline void join(struct task_struct *leader, u64 groups)
@@ -233,7 +238,7 @@ static __always_inline void join(struct task_struct *leader, u64 groups)
 		if (groups & ~groups_of_untracked(as))
 			__sync_fetch_and_add(&members_lost, 1);
 	} else if (!m) {
-		watch(leader, groups, 0, leader->real_parent->tgid);
+		watch(leader, groups, 0, parent_of(leader));
 	} else if (groups & ~m->groups) {
 		m->groups |= groups;
 		members_changed();
@@ -264,19 +269,19 @@ int BPF_PROG(targets_fork, struct task_struct *child)
 	return 0;
 }
 
+/* Whichever thread called execve, it is the first one by now (de_thread, fs/exec.c). */
 SEC("?tp_btf/sched_process_exec")
 int BPF_PROG(targets_exec, struct task_struct *task, pid_t old_pid, struct linux_binprm *bprm)
 {
-	struct task_struct *leader = task->group_leader;
 	struct member *m;
 	u64 groups;
 
 	if (gate_tgid && task->tgid == gate_tgid && !is_watched(task->tgid)) {
 		groups = gate_group | all_group | groups_by_cgroup(task) |
 			 groups_by_comm(task->comm);
-		watch(leader, groups, MEMBER_BORN, leader->real_parent->tgid);
+		watch(task, groups, MEMBER_BORN, parent_of(task));
 	}
-	m = member_of(leader);
+	m = member_of(task);
 	if (!m)
 		return 0;
 	m->execs++;
@@ -289,7 +294,6 @@ int BPF_PROG(targets_exec, struct task_struct *task, pid_t old_pid, struct linux
 SEC("?tp_btf/task_rename")
 int BPF_PROG(targets_rename, struct task_struct *task, const char *comm)
 {
-	struct task_struct *leader = task->group_leader;
 	char name[COMM_LEN] = {};
 	struct member *m;
 	u64 groups;
@@ -297,14 +301,14 @@ int BPF_PROG(targets_rename, struct task_struct *task, const char *comm)
 	if (task->pid != task->tgid || task->flags & PF_KTHREAD)
 		return 0;
 	bpf_probe_read_kernel_str(name, sizeof(name), comm);
-	m = member_of(leader);
+	m = member_of(task);
 	if (m) {
 		__builtin_memcpy(m->comm, name, sizeof(name));
 		members_changed();
 	}
 	groups = groups_by_comm(name);
 	if (groups)
-		join(leader, groups);
+		join(task, groups);
 	return 0;
 }
 
@@ -338,17 +342,24 @@ int BPF_PROG(targets_attach, struct cgroup *dst, const char *path, struct task_s
 SEC("?tp_btf/sched_process_exit")
 int BPF_PROG(targets_exit, struct task_struct *task)
 {
-	struct task_struct *leader = task->group_leader;
-	struct signal_struct *signal = leader->signal;
-	u8 as = watched_as(leader->tgid);
-	struct member *m = member_of(leader);
+	u8 as = watched_as(task->tgid);
+	u64 id = process_id(task);
+	struct signal_struct *signal;
+	struct member *m;
 
-	if (as >= WATCH_UNTRACKED && !signal->live.counter)
-		__sync_fetch_and_add(&untracked[UNTRACKED_SLOT(UNTRACKED_ID(as))].ended, 1);
-	if (!m || signal->live.counter || lose_this_one(&members_lost))
+	if (as == WATCH_NONE || BPF_CORE_READ(task, signal, live.counter))
 		return 0;
-	m->exit_status =
-		signal->flags & SIGNAL_GROUP_EXIT ? signal->group_exit_code : leader->exit_code;
+	if (as >= WATCH_UNTRACKED) {
+		__sync_fetch_and_add(&untracked[UNTRACKED_SLOT(UNTRACKED_ID(as))].ended, 1);
+		return 0;
+	}
+	m = bpf_map_lookup_elem(&members, &id);
+	if (!m || lose_this_one(&members_lost))
+		return 0;
+	signal = task->signal;
+	m->exit_status = signal->flags & SIGNAL_GROUP_EXIT ?
+				 signal->group_exit_code :
+				 BPF_CORE_READ(task, group_leader, exit_code);
 	m->flags |= MEMBER_EXITED;
 	members_changed();
 	return 0;
