@@ -44,7 +44,7 @@ int BPF_PROG(fdstack_fork, struct task_struct *child)
 	if (child->pid != child->tgid || !is_watched(child->tgid))
 		return 0;
 	process = leader_process_id(child);
-	parent = current_process_id((void *)bpf_get_current_task());
+	parent = current_process_id(bpf_get_current_pid_tgid());
 	space = space_of(parent);
 	set_space(process, space);
 	put_life(FDSTACK_FORK, process, parent, space);
