@@ -12,9 +12,9 @@
 #include "base/procfs.h"
 #include "folder.h"
 
-#define STAT_TAIL                                                                           \
-	" S 1 100 100 34816 -1 4194560 900 0 1 0 77 33 0 0 20 -5 3 0 8712345 9000000 2500 " \
-	"18446744073709551615 1 1 0 0 0 0 0 0 0 0 0 0 17 1 0 0 0 0 0\n"
+#define STAT_TO_RSS \
+	" S 1 100 100 34816 -1 4194560 900 0 1 0 77 33 0 0 20 -5 3 0 8712345 9000000 2500"
+#define STAT_TAIL STAT_TO_RSS " 18446744073709551615 1 1 0 0 0 0 0 0 0 0 0 0 17 1 0 0 0 0 0\n"
 
 static int parse_stat(const char *text, struct proc_stat *ret)
 {
@@ -37,6 +37,20 @@ static void stat_fields_are_found(void **state)
 	assert_int_equal(st.threads, 3);
 	assert_int_equal(st.start_ticks, 8712345);
 	assert_int_equal(st.rss_pages, 2500);
+	assert_int_equal(st.pending, 0);
+}
+
+static void signals_to_come_are_found(void **state)
+{
+	struct proc_stat st;
+
+	(void)state;
+	assert_int_equal(parse_stat("1 (a)" STAT_TO_RSS " 9 9 9 9 9 9 256 0 0", &st), 0);
+	assert_int_equal(st.pending, 256);
+	assert_int_equal(parse_stat("1 (a)" STAT_TO_RSS " 9 9 9 9 9 9 256", &st), 0); /* cut */
+	assert_int_equal(st.pending, 0);
+	assert_int_equal(parse_stat("1 (a)" STAT_TO_RSS " 9 9", &st), 0);
+	assert_int_equal(st.pending, 0);
 }
 
 struct comm_case {
@@ -391,6 +405,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(stat_fields_are_found),
+		cmocka_unit_test(signals_to_come_are_found),
 		cmocka_unit_test(a_name_may_hold_anything),
 		cmocka_unit_test(bad_stats_are_refused_and_leave_the_result),
 		cmocka_unit_test(cut_stats_never_lie),

@@ -27,6 +27,7 @@ struct proc_stat {
 	uint32_t threads;
 	uint64_t start_ticks; /* identity, with pid */
 	uint64_t rss_pages;
+	uint64_t pending; /* signals that the first thread has yet to take: bit number - 1 */
 };
 
 struct proc_switches {

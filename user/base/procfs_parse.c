@@ -12,7 +12,8 @@ enum stat_field {
 	STAT_THREADS = 20,
 	STAT_STARTTIME = 22,
 	STAT_RSS = 24,
-	STAT_FIELDS
+	STAT_FIELDS,
+	STAT_SIGNAL = 31,
 };
 
 /* Some fields that nobody asks for here are negative; they are kept modulo 2^64. */
@@ -51,6 +52,17 @@ static int take_name(struct cursor *c, struct proc_stat *ret)
 	return 0;
 }
 
+/* 0 when the text does not go that far. */
+static uint64_t take_pending(struct cursor *c)
+{
+	uint64_t pending = 0;
+
+	for (int i = STAT_FIELDS; i <= STAT_SIGNAL; i++)
+		if (!cursor_take(c, " ") || take_int(c, &pending))
+			return 0;
+	return c->at == c->end ? 0 : pending;
+}
+
 int proc_stat_parse(const char *text, size_t len, struct proc_stat *ret)
 {
 	struct cursor c = cursor_of(text, len);
@@ -72,6 +84,7 @@ int proc_stat_parse(const char *text, size_t len, struct proc_stat *ret)
 	stat.threads = (uint32_t)field[STAT_THREADS];
 	stat.start_ticks = field[STAT_STARTTIME];
 	stat.rss_pages = field[STAT_RSS];
+	stat.pending = take_pending(&c);
 	*ret = stat;
 	return 0;
 }

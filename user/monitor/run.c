@@ -2,6 +2,7 @@
 /* Running: attach, an absolute schedule, the ends of targets, the trailer. */
 #include <errno.h>
 #include <malloc.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@
 /* A last snapshot of less than this share of an interval would say nothing. */
 #define LAST_TICK_SHARE 10
 #define STOP_GRACE_MS	100 /* as short as the shortest interval: stop returns within one */
+#define DYING_MS	5000 /* for a command that has its death before it */
 
 static void end(struct ktally_monitor *m, enum ktally_end_reason reason)
 {
@@ -44,15 +46,28 @@ static void tick(struct ktally_monitor *m, bool last)
 	}
 }
 
+/* A signal that ends a process makes SIGKILL pending for it at once (complete_signal,
+ * kernel/signal.c), however long it takes until a busy machine lets it act on that. */
+static bool is_dying(const struct ktally_monitor *m, const struct command *c)
+{
+	struct proc_stat st;
+
+	return !proc_stat_of(m->targets.proc_fd, command_pid(c), &st) &&
+	       (st.flags & PROC_FLAG_EXITING || st.pending & 1ULL << (SIGKILL - 1));
+}
+
 /* Ctrl-C reaches a command too: that it is ending is no reason to say that its status is unknown.
  */
 static void await_commands(struct ktally_monitor *m)
 {
 	size_t i;
 
-	for (i = 0; i < m->targets.cnt; i++)
-		if (m->targets.list[i].command)
-			command_await(m->targets.list[i].command, STOP_GRACE_MS);
+	for (i = 0; i < m->targets.cnt; i++) {
+		const struct command *c = m->targets.list[i].command;
+
+		if (c && !command_await(c, STOP_GRACE_MS) && is_dying(m, c))
+			command_await(c, DYING_MS);
+	}
 	targets_refresh(&m->targets);
 }
 

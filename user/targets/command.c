@@ -124,17 +124,19 @@ pid_t command_pid(const struct command *c)
 	return c->pid;
 }
 
-void command_await(const struct command *c, int timeout_ms)
+bool command_await(const struct command *c, int timeout_ms)
 {
 	struct pollfd end = { .events = POLLIN };
+	bool ended;
 
 	if (c->reaped || !c->released)
-		return;
+		return c->reaped;
 	end.fd = (int)syscall(SYS_pidfd_open, c->pid, 0);
 	if (end.fd < 0)
-		return;
-	poll(&end, 1, timeout_ms);
+		return false;
+	ended = poll(&end, 1, timeout_ms) > 0;
 	close(end.fd);
+	return ended;
 }
 
 bool command_released(const struct command *c)

@@ -19,9 +19,9 @@ char *const *command_argv(const struct command *c);
 int command_release(struct command *c);
 /* Has it ended? Reaps it; *ret_status as from waitpid(2). */
 bool command_reap(struct command *c, int *ret_status);
-/* Waits for its end, at most timeout_ms; nothing happens where pidfds cannot be had (before 5.3).
- */
-void command_await(const struct command *c, int timeout_ms);
+/* Waits for its end, at most timeout_ms. False: it lives on, or cannot be waited for (before 5.3,
+ * which has no pidfds). */
+bool command_await(const struct command *c, int timeout_ms);
 bool command_released(const struct command *c);
 /* A command still at its gate is ended; one that runs is left alone. */
 void command_free(struct command *c);
