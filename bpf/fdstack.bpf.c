@@ -26,15 +26,16 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 static __noinline int opened(const struct happening *h)
 {
 	u64 space = space_of(h->process);
-	struct pt_regs *regs = h->regs;
 	u32 site = FDSTACK_SITE_LOST;
 	struct fdstack_rec *rec;
 	struct walk w = {};
+	struct top *top;
 
 	if (!own_table(h->task) || lose_this_one(&fdstack_lost))
 		return 0;
-	if (BPF_CORE_READ(regs, ip)) { /* a worker of io_uring has no stack of its own */
-		walk(&w, space, regs, NULL);
+	top = take_top(h);
+	if (top && top->regs.ip) { /* a worker of io_uring has no stack of its own */
+		walk_whole(&w, h, space, top);
 		site = known_site(space, &w);
 		if (site == FDSTACK_SITE_NONE) {
 			if (capture_fitting(h, space, &w))
@@ -215,7 +216,7 @@ static __always_inline int handle_install(s32 fd, struct file *file)
 
 static __always_inline int handle_dup2(struct file *file, u32 fd)
 {
-	struct happening h = { .fd = fd, .file = file };
+	struct happening h = { .fd = fd, .file = file, .walker = WALKER_DUP2 };
 
 	h.process = watched_user_process(&h.task);
 	if (!h.process)

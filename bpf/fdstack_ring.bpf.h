@@ -58,6 +58,9 @@ static __always_inline u64 space_of(u64 process)
 	return space ? *space : process;
 }
 
+/* Programs that walk stacks on one rung. */
+enum walker { WALKER_FIRST, WALKER_DUP2, WALKER_CNT };
+
 /* What is being recorded, of the current task. */
 struct happening {
 	struct task_struct *task;
@@ -65,6 +68,7 @@ struct happening {
 	struct file *file;
 	u64 process;
 	s32 fd;
+	enum walker walker;
 };
 
 static __always_inline void describe_file(char *name, u32 *mode, struct file *file)

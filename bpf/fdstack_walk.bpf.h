@@ -5,46 +5,102 @@
 
 #include "fdstack_ring.bpf.h"
 
+#define TOP_BYTES  512
+#define FRAME_READ 16 /* frame pointer, return address */
+
+/* Of the stack that is walked: reading it costs by the call, not by the byte. A program that is
+ * preempted is not run for the task that comes in between (see fd.bpf.c), so each that walks has
+ * one of its own; where that is not so, which is 5.11 alone, it shows from the task. */
+struct top {
+	u64 task; /* whose it is */
+	u64 base; /* user address of the first byte, once there is one */
+	u64 filled;
+	struct pt_regs regs;
+	u8 bytes[TOP_BYTES + FRAME_READ];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, WALKER_CNT);
+	__type(key, u32);
+	__type(value, struct top);
+} fdstack_tops SEC(".maps");
+
+static __always_inline struct top *take_top(const struct happening *h)
+{
+	u32 walker = h->walker;
+	struct top *top = bpf_map_lookup_elem(&fdstack_tops, &walker);
+
+	if (!top)
+		return NULL;
+	top->task = (u64)h->task;
+	top->filled = false;
+	bpf_probe_read_kernel(&top->regs, sizeof(top->regs), h->regs);
+	return top;
+}
+
+static __always_inline bool is_still_of(const struct top *top, const struct happening *h)
+{
+	return *(volatile const u64 *)&top->task == (u64)h->task;
+}
+
 /* How far rows lead. */
 struct walk {
 	u64 pc, sp, fp; /* of the frame that was reached */
-	u64 hash;	/* of every program counter that has a row, so that two ways to the same
+	u64 hash;       /* of every program counter that has a row, so that two ways to the same
 			 * call are two sites */
-	u32 cnt;	/* frames before it */
-	bool whole;	/* it is the outermost one, or as deep as is looked */
-	bool lost;	/* the stack cannot be read from here on */
+	u32 cnt;        /* frames before it */
+	bool whole;     /* it is the outermost one, or as deep as is looked */
+	bool lost;      /* the stack cannot be read from here on */
 };
 
-/* What a row says lies below the caller's stack pointer: mostly side by side, and then read at
- * once. False: it can't be read. */
-static __always_inline bool read_frame(u64 sp, s32 fp_offset, u64 *pc, u64 *fp)
+/* The two words below the caller's stack pointer, of which the first may be something else than a
+ * frame pointer. NULL: they, or what is beyond them, can't be read. */
+static __always_inline u64 *frame_in_top(struct top *top, u64 sp)
 {
-	u64 saved[2]; /* frame pointer, return address */
+	u64 from = sp - FRAME_READ, at = from - top->base;
 
-	if (fp_offset == -16) {
-		if (bpf_probe_read_user(saved, sizeof(saved), (void *)(sp - 16)))
-			return false;
-		*fp = saved[0];
-		*pc = saved[1];
-		return true;
+	if (!top->filled || at > TOP_BYTES) {
+		top->filled = !bpf_probe_read_user(top->bytes, sizeof(top->bytes), (void *)from);
+		if (!top->filled)
+			return NULL;
+		top->base = from;
+		at = 0;
 	}
-	return !bpf_probe_read_user(pc, sizeof(*pc), (void *)(sp - 8)) &&
-	       (!fp_offset || !bpf_probe_read_user(fp, sizeof(*fp), (void *)(sp + fp_offset)));
+	if (at > TOP_BYTES) /* for the verifier */
+		return NULL;
+	return (u64 *)(top->bytes + at);
 }
 
-/* pcs: where those of the frames before go, or NULL. */
-static __always_inline void walk(struct walk *w, u64 space, struct pt_regs *regs, u64 *pcs)
+/* What a row says lies below the caller's stack pointer. False: it can't be read. */
+static __always_inline bool read_frame(struct top *top, u64 sp, s32 fp_offset, u64 *pc, u64 *fp)
+{
+	u64 *saved = top ? frame_in_top(top, sp) : NULL;
+
+	if (saved)
+		*pc = saved[1];
+	else if (bpf_probe_read_user(pc, sizeof(*pc), (void *)(sp - 8)))
+		return false;
+	if (saved && fp_offset == -FRAME_READ)
+		*fp = saved[0];
+	else if (fp_offset && bpf_probe_read_user(fp, sizeof(*fp), (void *)(sp + fp_offset)))
+		return false;
+	return true;
+}
+
+/* From w->pc, sp and fp on. top: or NULL; pcs: where those of the frames before go, or NULL. */
+static __always_inline void walk(struct walk *w, u64 space, struct top *top, u64 *pcs)
 {
 	struct fdstack_row_key at = { .space = space };
 	struct fdstack_row *row;
 	u64 sp;
 	u32 i;
 
-	w->pc = BPF_CORE_READ(regs, ip);
-	w->sp = BPF_CORE_READ(regs, sp);
-	w->fp = BPF_CORE_READ(regs, bp);
 	w->whole = false;
 	for (i = 0; i < FDSTACK_DEPTH_MAX; i++) {
+		/* Else the compiler may let the loop's end fall through to its beginning, which
+		 * 5.10's verifier takes for a loop without an end. */
+		asm volatile("" : "+r"(i));
 		w->cnt = i;
 		at.pc = w->pc;
 		row = bpf_map_lookup_elem(&fdstack_rows, &at);
@@ -55,7 +111,7 @@ static __always_inline void walk(struct walk *w, u64 space, struct pt_regs *regs
 		if (w->whole)
 			return;
 		sp = (row->cfa_from_fp ? w->fp : w->sp) + row->cfa_offset;
-		w->lost = !read_frame(sp, row->fp_offset, &w->pc, &w->fp);
+		w->lost = !read_frame(top, sp, row->fp_offset, &w->pc, &w->fp);
 		if (w->lost)
 			return;
 		w->sp = sp;
@@ -64,6 +120,20 @@ static __always_inline void walk(struct walk *w, u64 space, struct pt_regs *regs
 	}
 	w->cnt = i;
 	w->whole = true;
+}
+
+/* Of a stack in whose place another one was read nothing is known. */
+static __always_inline void walk_whole(struct walk *w, const struct happening *h, u64 space,
+				       struct top *top)
+{
+	w->pc = top->regs.ip;
+	w->sp = top->regs.sp;
+	w->fp = top->regs.bp;
+	walk(w, space, top, NULL);
+	if (is_still_of(top, h))
+		return;
+	w->whole = false;
+	w->lost = true;
 }
 
 /* FDSTACK_SITE_NONE: unknown. */
@@ -115,12 +185,11 @@ static __always_inline void copy_regs(u64 *to, struct pt_regs *regs)
 	to[16] = BPF_CORE_READ(regs, ip);
 }
 
-static __always_inline void start_at_walk(struct fdstack_capture *c, u64 space,
-					  struct pt_regs *regs)
+static __always_inline void start_at_walk(struct fdstack_capture *c, u64 space)
 {
-	struct walk w = {};
+	struct walk w = { .pc = c->regs[16], .sp = c->regs[7], .fp = c->regs[6] };
 
-	walk(&w, space, regs, c->callees);
+	walk(&w, space, NULL, c->callees);
 	c->callee_cnt = w.cnt;
 	c->regs[6] = w.fp;
 	c->regs[7] = w.sp;
@@ -143,7 +212,7 @@ static __always_inline bool capture(const struct happening *h, u64 space, bool a
 	c->callee_cnt = 0;
 	__builtin_memset(c->callees, 0, sizeof(c->callees));
 	if (at_walk)
-		start_at_walk(c, space, h->regs);
+		start_at_walk(c, space);
 	from = c->regs[7] & ~(FDSTACK_COPY_CHUNK - 1ULL);
 	c->stack_address = from;
 	for (i = 0; i < size / FDSTACK_COPY_CHUNK; i++)
