@@ -296,6 +296,14 @@ static void test_copy(void **state)
 		free(blocks[i]);
 }
 
+static void test_none(void **state)
+{
+	struct window_block *block = (void *)state;
+
+	assert_int_equal(windows_alloc(NULL, 0, &block), 0);
+	assert_null(block);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -307,6 +315,7 @@ int main(void)
 		cmocka_unit_test(test_odd_times),
 		cmocka_unit_test(test_side_by_side),
 		cmocka_unit_test(test_copy),
+		cmocka_unit_test(test_none),
 	};
 
 	return cmocka_run_group_tests_name("rules_window", tests, NULL, NULL);

@@ -218,8 +218,11 @@ int windows_alloc(struct window *v, size_t cnt, struct window_block **ret)
 		sums += wants_room(&v[i]) ? keepers[v[i].keep].bytes : 0;
 		points += wants_room(&v[i]) ? v[i].cap : 0;
 	}
-	block = points ? calloc(1, sums + LINE_BYTES + points * sizeof(*room)) : NULL;
-	if (points && !block)
+	*ret = NULL;
+	if (!points)
+		return 0;
+	block = calloc(1, sums + LINE_BYTES + points * sizeof(*room));
+	if (!block)
 		return -ENOMEM;
 	next = (char *)(block + 1);
 	room = (struct point *)round_up((uintptr_t)block + sums);
