@@ -284,14 +284,14 @@ static __always_inline void add_level(s64 *levels, u64 *count, s64 level)
 
 static __always_inline void untracked_fork(u8 watch, struct task_struct *child)
 {
-	struct fd_untracked *u = &fd_untracked[UNTRACKED_SLOT(UNTRACKED_ID(watch))];
+	struct fd_untracked *u = &fd_untracked[WATCH_SLOT(watch)];
 
 	add_level(&u->levels_first, &u->first_cnt, fds_open_between(child, 0, ~0U));
 }
 
 static __always_inline void untracked_exit(u8 watch, struct task_struct *task)
 {
-	struct fd_untracked *u = &fd_untracked[UNTRACKED_SLOT(UNTRACKED_ID(watch))];
+	struct fd_untracked *u = &fd_untracked[WATCH_SLOT(watch)];
 
 	add_level(&u->levels_exit, &u->exit_cnt, fds_open_between(task, 0, ~0U));
 }

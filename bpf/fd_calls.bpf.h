@@ -8,12 +8,18 @@
 #include "syscalls.bpf.h"
 #include "targets.bpf.h"
 
+/* Is the current call an i386 one? */
+static __always_inline bool is_compat_call(void)
+{
+	return CURRENT(thread_info.status) & TS_COMPAT;
+}
+
 /* Of the current task. */
 static __always_inline u8 fd_op(u64 nr)
 {
 	u32 i = (nr & ~X32_SYSCALL_BIT) & (SYSCALL_NR_MAX - 1);
 
-	if (CURRENT(thread_info.status) & TS_COMPAT)
+	if (is_compat_call())
 		return fd_ops_32[i];
 	return fd_ops_64[i];
 }
@@ -36,7 +42,7 @@ static __always_inline struct syscall_args syscall_args(struct pt_regs *regs)
 {
 	struct syscall_args args;
 
-	if (CURRENT(thread_info.status) & TS_COMPAT) {
+	if (is_compat_call()) {
 		args.a = (u32)regs->bx;
 		args.b = (u32)regs->cx;
 		args.c = (u32)regs->dx;

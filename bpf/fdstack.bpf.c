@@ -243,7 +243,7 @@ static __always_inline int handle_close(struct file *file, void *owner)
 	nr = BPF_CORE_READ(regs, orig_ax);
 	if (fd_op(nr) == OP_DUP2)
 		return 0;
-	if (nr == (BPF_CORE_READ(task, thread_info.status) & TS_COMPAT ? NR_CLOSE_32 : NR_CLOSE))
+	if (nr == (is_compat_call() ? NR_CLOSE_32 : NR_CLOSE))
 		fd = nr == NR_CLOSE ? BPF_CORE_READ(regs, di) : BPF_CORE_READ(regs, bx);
 	closed(task, process, file, fd);
 	return 0;

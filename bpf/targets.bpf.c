@@ -204,7 +204,7 @@ static __always_inline struct member *member_of(struct task_struct *leader)
 
 static __always_inline u64 groups_of_untracked(u8 watch)
 {
-	return untracked[UNTRACKED_SLOT(UNTRACKED_ID(watch))].groups;
+	return untracked[WATCH_SLOT(watch)].groups;
 }
 
 static __always_inline u64 groups_of_current(void)
@@ -350,7 +350,7 @@ int BPF_PROG(targets_exit, struct task_struct *task)
 	if (as == WATCH_NONE || BPF_CORE_READ(task, signal, live.counter))
 		return 0;
 	if (as >= WATCH_UNTRACKED) {
-		__sync_fetch_and_add(&untracked[UNTRACKED_SLOT(UNTRACKED_ID(as))].ended, 1);
+		__sync_fetch_and_add(&untracked[WATCH_SLOT(as)].ended, 1);
 		return 0;
 	}
 	m = bpf_map_lookup_elem(&members, &id);

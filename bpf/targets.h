@@ -65,6 +65,7 @@ struct member {
 #define UNTRACKED_ID(watch) PROCESS_ID(0, watch)
 #define IS_UNTRACKED(id)    (!PROCESS_ID_PID(id))
 #define UNTRACKED_SLOT(id)  ((PROCESS_ID_TICKS(id) - WATCH_UNTRACKED) & (UNTRACKED_MAX - 1))
+#define WATCH_SLOT(watch)   UNTRACKED_SLOT(UNTRACKED_ID(watch))
 
 struct untracked {
 	__u64 groups;	 /* 0: nobody so far */

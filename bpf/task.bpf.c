@@ -204,7 +204,7 @@ int BPF_PROG(task_exit, struct task_struct *task)
 	if (task->pid != task->tgid)
 		account_add_thread(&e.account, leader);
 	if (watch >= WATCH_UNTRACKED) {
-		untracked_add(&task_untracked[UNTRACKED_SLOT(UNTRACKED_ID(watch))], &e.account);
+		untracked_add(&task_untracked[WATCH_SLOT(watch)], &e.account);
 		return 0;
 	}
 	id = leader_process_id(leader);

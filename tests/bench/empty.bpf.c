@@ -7,50 +7,18 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-SEC("?tp_btf/sched_switch")
-int sched_switch(void *ctx)
-{
-	return 0;
-}
+#define EMPTY(section, name) \
+	SEC("?" section)     \
+	int name(void *ctx)  \
+	{                    \
+		return 0;    \
+	}
 
-SEC("?tp_btf/sys_enter")
-int sys_enter(void *ctx)
-{
-	return 0;
-}
-
-SEC("?tp_btf/sys_exit")
-int sys_exit(void *ctx)
-{
-	return 0;
-}
-
-SEC("?kprobe.multi")
-int entry(void *ctx)
-{
-	return 0;
-}
-
-SEC("?kretprobe.multi")
-int ret(void *ctx)
-{
-	return 0;
-}
-
-SEC("?fentry/fd_install")
-int fd_install(void *ctx)
-{
-	return 0;
-}
-
-SEC("?fentry/filp_flush")
-int filp_flush(void *ctx)
-{
-	return 0;
-}
-
-SEC("?fentry/filp_close")
-int filp_close(void *ctx)
-{
-	return 0;
-}
+EMPTY("tp_btf/sched_switch", sched_switch)
+EMPTY("tp_btf/sys_enter", sys_enter)
+EMPTY("tp_btf/sys_exit", sys_exit)
+EMPTY("kprobe.multi", entry)
+EMPTY("kretprobe.multi", ret)
+EMPTY("fentry/fd_install", fd_install)
+EMPTY("fentry/filp_flush", filp_flush)
+EMPTY("fentry/filp_close", filp_close)

@@ -15,10 +15,9 @@ struct bpf_map;
 struct bpf_object;
 struct bpf_object_skeleton;
 struct bpf_program;
-
-/* What all instruments share with the targets' object; see bpf/targets.bpf.h. */
 struct bpf_room;
 
+/* What all instruments share with the targets' object; see bpf/targets.bpf.h. */
 struct bpf_shared {
 	int watched_fd;	   /* map `watched`; -1: the targets are not in the kernel */
 	uint8_t *watched;  /* its memory: one byte per PID */

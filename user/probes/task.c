@@ -329,7 +329,7 @@ static void read_dir(struct process *p, int dir)
 		return;
 	memcpy(p->comm, st.comm, sizeof(p->comm));
 	task_set_cpu(p, clock_ticks_to_ns(st.utime_ticks + st.stime_ticks), st.utime_ticks,
-		st.stime_ticks);
+		     st.stime_ticks);
 	task_sharpen_cpu(p);
 	p->now.v[RAW_THREADS] = st.threads;
 	if (st.state == 'Z')
