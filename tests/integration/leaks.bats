@@ -216,6 +216,31 @@ start_debuginfod() {
 	assert_equal "$(q '[records("leak") | select(.verdict == "leak").open] | sort | join(" ")')" "23 29 31 37 41"
 }
 
+# Takes every question, writes down what it is for, and never answers.
+start_silent_server() {
+	local port
+	port=$(free_port)
+	/usr/bin/python3 -c 'import socket, sys
+server, taken = socket.create_server(("127.0.0.1", int(sys.argv[1]))), []
+print("ready", flush=True)
+while True:
+    taken.append(server.accept()[0])
+    print(taken[-1].recv(4096).decode().split("\r")[0], flush=True)' "$port" >silent.log 3>&- &
+	started+=("$!")
+	wait_for "the silent server" grep -q ready silent.log
+	export DEBUGINFOD_URLS=http://127.0.0.1:$port DEBUGINFOD_CACHE_PATH=$PWD/cache no_proxy=127.0.0.1
+}
+
+@test "leaks: a server of debug information that never answers is given up" {
+	require_root
+	start_silent_server
+	DEBUGINFOD_TIMEOUT=1 DEBUGINFOD_RETRY_LIMIT=0 leaks --debuginfod -- "$LEAKY/leaky-split"
+	# While it waits it takes no samples, so that there may be no verdict; what is open is known.
+	assert_equal "$(q '[records("leak").open | select(. > 1)] | sort | join(" ")')" "23 29 31 37 41"
+	assert_equal "asked: $(grep -c GET silent.log)" "asked: 1"
+	assert_equal "$(grep -c 'debuginfod did not answer in time' err)" 1
+}
+
 has_child() {
 	pgrep -P "$(pgrep -P "$KTALLY_PID")"
 }

@@ -122,6 +122,7 @@ struct ktally_monitor {
 	uint64_t begin_cpu_ns;
 	uint64_t last_tick_ns;
 	uint64_t leaks_due_ns; /* the next report */
+	bool said_timed_out;   /* of the servers of debug information */
 	struct clocks clocks;  /* at the last tick */
 	double tick_time; /* CLOCK_REALTIME of the tick under way */
 	double tick_interval;

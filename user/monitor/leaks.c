@@ -42,6 +42,17 @@ int monitor_leaks_start(struct ktally_monitor *m)
 	return loop_add(m->loop, in->ops->event_fd(in->self), EPOLLIN, on_event, in);
 }
 
+/* Once. */
+static void say_who_is_silent(struct ktally_monitor *m)
+{
+	if (m->said_timed_out || !m->sampler.env.debuginfod_timed_out)
+		return;
+	m->said_timed_out = true;
+	monitor_log(m, KTALLY_LOG_WARNING,
+		    "debuginfod did not answer in time and is not asked "
+		    "again: names are those of local files; check DEBUGINFOD_URLS");
+}
+
 void monitor_leaks_report(struct ktally_monitor *m)
 {
 	struct sampled_instrument *in = instrument(m);
@@ -55,6 +66,7 @@ void monitor_leaks_report(struct ktally_monitor *m)
 			    "kernel's tables of descriptors cannot be read");
 		return;
 	}
+	say_who_is_silent(m);
 	for (i = 0; i < report.cnt; i++)
 		monitor_emit_leak(m, &report.list[i]);
 	leaks_report_fini(&report);
@@ -64,6 +76,7 @@ void monitor_leaks_tick(struct ktally_monitor *m)
 {
 	uint64_t now_ns = m->last_tick_ns;
 
+	say_who_is_silent(m);
 	if (!m->leaks_every_ns)
 		return;
 	if (!m->leaks_due_ns)

@@ -205,7 +205,7 @@ static int read_events(void *self)
 		err = fdstack_look(f);
 	else
 		fdstack_drain(f);
-	fdstack_sites_name(f->sites);
+	f->env->debuginfod_timed_out = !fdstack_sites_name(f->sites);
 	return err;
 }
 
@@ -281,7 +281,7 @@ int fdstack_report(void *self, double timestamp, struct leaks_report *ret)
 	struct asking asking = { .f = f };
 	int err = fdstack_look(f);
 
-	fdstack_sites_name(f->sites);
+	f->env->debuginfod_timed_out = !fdstack_sites_name(f->sites);
 	if (err)
 		return err;
 	return leaks_report(f->leaks, clock_monotonic_ns(), timestamp, ask_path, &asking, ret);

@@ -63,7 +63,8 @@ void fdstack_sites_free(struct fdstack_sites *s);
 void fdstack_sites_executed(struct fdstack_sites *s, uint64_t space, uint64_t process);
 /* The site of a copied stack; teaches the kernel side to know it by itself. */
 uint32_t fdstack_sites_capture(struct fdstack_sites *s, const struct fdstack_capture *c);
-/* Names what has none yet. */
-void fdstack_sites_name(struct fdstack_sites *s);
+/* Names what has none yet. False: a server of debug information kept it waiting, and is asked no
+ * more. */
+bool fdstack_sites_name(struct fdstack_sites *s);
 
 #endif

@@ -386,7 +386,7 @@ static void name(struct fdstack_sites *s, const struct unnamed *u)
 	buf_fini(&n.text);
 }
 
-void fdstack_sites_name(struct fdstack_sites *s)
+bool fdstack_sites_name(struct fdstack_sites *s)
 {
 	struct unnamed *u;
 
@@ -395,4 +395,5 @@ void fdstack_sites_name(struct fdstack_sites *s)
 		name(s, u);
 		free(u);
 	}
+	return !stacks_servers_timed_out(s->engine);
 }

@@ -23,6 +23,7 @@ struct probe_env {
 	uint64_t now_ns; /* CLOCK_MONOTONIC, of the read under way */
 	bool live_clocks; /* the task instrument, opened before sched, fills process->live */
 	bool debuginfod;	/* names may come from the network */
+	bool debuginfod_timed_out; /* by fdstack: and come from there no more */
 };
 
 struct instrument {

@@ -31,6 +31,7 @@ struct module {
 	bool handed_over; /* elf and fd are dwfl's to close */
 	bool shed;	/* closed to keep descriptors few; may be opened again */
 	bool may_name;	/* its debug information is safe to look at */
+	struct servers *servers; /* the engine's */
 	bool table_asked[TABLE_COUNT];
 	Dwarf_CFI *tables[TABLE_COUNT];
 };
@@ -45,11 +46,17 @@ struct space {
 	uint64_t jit_ns;  /* 0: not looked for yet */
 };
 
+/* Of debug information. */
+struct servers {
+	bool asked;
+	bool timed_out; /* and so no longer asked: each module would wait as long */
+};
+
 struct names; /* what symbolize.c knows of an address */
 
 struct stacks {
 	int proc_fd;
-	bool debuginfod;
+	struct servers servers;
 	uint64_t use_cnt;
 	uint32_t module_serial;
 	struct module *modules[STACKS_MODULES_MAX];

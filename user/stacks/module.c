@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* ELF files, opened once, shared by all processes that map them, and closed when nobody does and
  * the room is needed. */
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
@@ -68,17 +69,27 @@ static int find_elf(Dwfl_Module *mod, void **userdata, const char *name, Dwarf_A
 	return m->fd;
 }
 
-/* The first looks under /usr/lib/debug/.build-id and nowhere else; the second then asks the
- * servers. */
-static const Dwfl_Callbacks local_callbacks = {
-	.find_elf = find_elf,
-	.find_debuginfo = dwfl_build_id_find_debuginfo,
-	.section_address = dwfl_offline_section_address,
-};
+/* Under /usr/lib/debug/.build-id and nowhere else; then from the servers, if they are asked. */
+static int find_debuginfo(Dwfl_Module *mod, void **userdata, const char *name, Dwarf_Addr base,
+			  const char *file_name, const char *link, GElf_Word link_crc,
+			  char **ret_name)
+{
+	struct servers *servers = ((struct module *)*userdata)->servers;
+	int fd;
 
-static const Dwfl_Callbacks debuginfod_callbacks = {
+	if (!servers->asked)
+		return dwfl_build_id_find_debuginfo(mod, userdata, name, base, file_name, link,
+						    link_crc, ret_name);
+	fd = dwfl_standard_find_debuginfo(mod, userdata, name, base, file_name, link, link_crc,
+					  ret_name);
+	servers->timed_out = fd == -ETIME; /* as debuginfod_find_debuginfo(3) has it */
+	servers->asked = !servers->timed_out;
+	return fd;
+}
+
+static const Dwfl_Callbacks callbacks = {
 	.find_elf = find_elf,
-	.find_debuginfo = dwfl_standard_find_debuginfo,
+	.find_debuginfo = find_debuginfo,
 	.section_address = dwfl_offline_section_address,
 };
 
@@ -110,7 +121,7 @@ static bool span(Elf *elf, uint64_t *ret_start, uint64_t *ret_end)
 
 /* Hands m->elf over to a session of its own; bias 0 is what makes all addresses those of the
  * file. */
-static int start_session(const struct stacks *s, struct module *m)
+static int start_session(struct stacks *s, struct module *m)
 {
 	uint64_t start, end;
 	void **userdata;
@@ -118,7 +129,8 @@ static int start_session(const struct stacks *s, struct module *m)
 
 	if (elf_kind(m->elf) != ELF_K_ELF || !span(m->elf, &start, &end))
 		return -ENOEXEC;
-	m->dwfl = dwfl_begin(s->debuginfod ? &debuginfod_callbacks : &local_callbacks);
+	m->servers = &s->servers;
+	m->dwfl = dwfl_begin(&callbacks);
 	if (!m->dwfl)
 		return -ENOMEM;
 	dwfl_report_begin(m->dwfl);
@@ -134,7 +146,7 @@ static int start_session(const struct stacks *s, struct module *m)
 
 /* Takes fd. A mapped file needs it no longer; a foreign one is read through it, as parts are
  * needed. */
-static int open_elf(const struct stacks *s, struct module *m, int fd)
+static int open_elf(struct stacks *s, struct module *m, int fd)
 {
 	bool foreign = is_foreign(&m->st);
 

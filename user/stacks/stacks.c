@@ -25,7 +25,7 @@ int stacks_new(const struct stacks_opts *opts, struct stacks **ret)
 	if (!s)
 		return -ENOMEM;
 	s->proc_fd = opts->proc_fd;
-	s->debuginfod = opts->debuginfod;
+	s->servers.asked = opts->debuginfod;
 	if (cache_init(&s->tables, TABLE_SLOTS, frame_free) ||
 	    cache_init(&s->names, NAME_SLOTS, names_free)) {
 		stacks_free(s);
@@ -33,6 +33,11 @@ int stacks_new(const struct stacks_opts *opts, struct stacks **ret)
 	}
 	*ret = s;
 	return 0;
+}
+
+bool stacks_servers_timed_out(const struct stacks *s)
+{
+	return s->servers.timed_out;
 }
 
 void stacks_free(struct stacks *s)

@@ -85,6 +85,8 @@ struct stacks_opts {
 
 int stacks_new(const struct stacks_opts *opts, struct stacks **ret);
 void stacks_free(struct stacks *s);
+/* They kept us waiting once, and are not asked again. */
+bool stacks_servers_timed_out(const struct stacks *s);
 
 /* Reads what the process maps and opens the files, so that they can be read when it has exited or
  * they are replaced. Again after exec or dlopen; unwinding does it by itself for an unknown
