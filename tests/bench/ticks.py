@@ -124,12 +124,53 @@ def measure_crowd(count, options, ticks=3):
     return Figures(1e6 * v / processes for v in cpu), processes, mib
 
 
-def pidstat_crowd(count, ticks=3):
+def count_processes():
+    return len([p for p in os.listdir("/proc") if p.isdigit()])
+
+
+def others_over_all():
+    """(name, argv, options): what else tells of every process."""
+    if have("pidstat"):
+        yield "pidstat", ["pidstat", "-urwv", "-p", "ALL", "1"], {"ready_after": 0.7}
+    if has_psutil():
+        yield "psutil", [PYTHON, SEED, "all", "1"], {"mark": b"\n\n"}
+    yield "reader", [helper("reader"), "1000"], {"mark": b"\n"}
+
+
+def other_crowd(count, argv, ticks=3, mark=None, **options):
+    """Likewise of another tool."""
     with Server("crowd", count, 0):
-        with Tool(["pidstat", "-urwv", "-p", "ALL", "1"], ready_after=0.7) as tool:
-            cpu = tool.cpu_per_tick(1.0, ticks)
-        processes = len([p for p in os.listdir("/proc") if p.isdigit()])
+        with Tool(argv, **options) as tool:
+            if mark:
+                cpu = tool.cpu_per_record(mark, ticks)
+            else:
+                cpu = tool.cpu_per_tick(1.0, ticks)
+        processes = count_processes()
     return Figures(1e6 * v / processes for v in cpu), processes
+
+
+def compare_crowd(report, count):
+    """Beside each other, of all processes; for the aims, ktally before and after the others."""
+    options = ["-a", "--processes"]
+    own, processes, mib = measure_crowd(count, options)
+    others = {name: (argv, *other_crowd(count, argv, **how))
+              for name, argv, how in others_over_all()}
+    again, _, _ = measure_crowd(count, options)
+    own = Figures(own.values + again.values)
+
+    lines = [[f"{processes:,}", *own.text(2), f"{own.median * processes / 1000:,.2f}", f"{mib:.1f}",
+              "1.0", "`ktally -a --processes > FILE`"]]
+    for argv, f, seen in others.values():
+        shown = " ".join(os.path.basename(a) for a in argv)
+        lines.append([f"{seen:,}", *f.text(2), f"{f.median * seen / 1000:,.2f}", "",
+                      f"{f.median / own.median:.1f}", f"`{shown} > FILE`"])
+    report.add(Table("All processes, a record each", [
+        "processes", "µs per process: min", "median", "max", "ms per snapshot", "peak RSS, MiB",
+        "times ktally's", "command"], lines))
+    report.aim("5,000 processes: µs per process and snapshot", 3, own)
+    for name, what, times in (("psutil", "psutil", 20), ("reader", "stat, statm, status in C", 9)):
+        report.aim(f"5,000 processes: {what} / ktally", times, others.get(name, (0, None))[1], own,
+                   least=True)
 
 
 def measure_growth(report):
@@ -142,21 +183,13 @@ def measure_growth(report):
         medians[count] = f
         lines.append([f"{processes:,}", *f.text(2), f"{f.median * processes / 1000:,.2f}",
                       f"{mib:.1f}", f"`ktally {' '.join(options)} > FILE`"])
-    f, processes, mib = measure_crowd(5000, ["-a", "--processes"])
-    lines.append([f"{processes:,}", *f.text(2), f"{f.median * processes / 1000:,.2f}", f"{mib:.1f}",
-                  "`ktally -a --processes > FILE`"])
-    if have("pidstat"):
-        other, processes = pidstat_crowd(5000)
-        lines.append([f"{processes:,}", *other.text(2),
-                      f"{other.median * processes / 1000:,.2f}", "",
-                      "`pidstat -urwv -p ALL 1 > FILE`"])
     report.add(Table("Many processes, a record each", [
         "processes", "µs per process: min", "median", "max", "ms per snapshot", "peak RSS, MiB",
         "command"], lines))
-    report.aim("5,000 processes: µs per process and snapshot", 3, f)
     # Below a thousand the fixed cost of a tick is most of it, so flat is asked for from there on.
     report.aim("growth: cost per process at 20,000 / at 1,000", 1.5, medians[20000], medians[1000])
     report.aim("growth: cost per process at 20,000 / at 10", 1, medians[20000], medians[10])
+    compare_crowd(report, 5000)
 
 
 # ---- the writer ----

@@ -128,7 +128,7 @@ class Tool:
             while len(readings) <= count:
                 chunk = tail + output.read(1 << 24)
                 found = chunk.count(mark)
-                tail = chunk[-len(mark) + 1:]
+                tail = chunk[max(0, len(chunk) - len(mark) + 1):]
                 if found:
                     seen += found
                     readings.append((seen, cpu_seconds(self.pid)))
