@@ -145,6 +145,11 @@ static void make_snapshot(const struct data *d, size_t minute, struct custom_met
 	}
 }
 
+static bool is_same(double a, double b)
+{
+	return a == b || (isnan(a) && isnan(b));
+}
+
 static struct value evaluate(const struct data *d)
 {
 	struct custom_metric custom[SERIES_MAX];
@@ -169,6 +174,10 @@ static struct value evaluate(const struct data *d)
 	}
 	e.expr = expr;
 	v = eval_node(&e, expr->root);
+	e.judged = s.v; /* all of them, which is the shorter way */
+	assert_int_equal(eval_node(&e, expr->root).is, v.is);
+	if (v.is == VALUE_PRESENT)
+		assert_true(is_same(eval_node(&e, expr->root).v, v.v));
 	ident_remove_all(&all);
 	catalog_fini(&catalog);
 	expr_free(expr);
@@ -177,7 +186,7 @@ static struct value evaluate(const struct data *d)
 
 static bool is_near(double a, double b)
 {
-	return a == b || fabs(a - b) <= 1e-9 * fmax(fabs(a), fabs(b)) || (isnan(a) && isnan(b));
+	return is_same(a, b) || fabs(a - b) <= 1e-9 * fmax(fabs(a), fabs(b));
 }
 
 static void check_case(struct data *d)

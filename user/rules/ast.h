@@ -20,6 +20,9 @@ enum value_type { TYPE_NUMBER, TYPE_VALUE, TYPE_RANGE };
 /* From OP_AND on: sets, which combine values instead of computing with them. */
 enum op_kind { OP_ARITHMETIC, OP_COMPARISON, OP_AND, OP_OR, OP_UNLESS };
 
+/* How a number stands to another; a comparison holds for a set of these. */
+enum order { ORDER_LESS = 1, ORDER_EQUAL = 2, ORDER_GREATER = 4, ORDER_NONE = 8 };
+
 struct op {
 	const char *text;
 	enum op_kind kind;
@@ -27,7 +30,8 @@ struct op {
 	bool right;                          /* groups from the right */
 	const char *mirror;                  /* comparison: the same with its sides swapped */
 	const char *words;                   /* comparison: "above" */
-	double (*apply)(double a, double b); /* not for sets; a comparison gives 0 or 1 */
+	unsigned int holds;                  /* comparison: for these of enum order */
+	double (*apply)(double a, double b); /* arithmetic */
 };
 
 struct function;
@@ -42,8 +46,10 @@ struct node {
 	bool is_bool; /* comparison that gives 0 or 1 and filters nothing */
 	double number;
 	int selector; /* index into selectors */
+	size_t metric; /* field of every process, without labels: its; METRIC_COUNT: no such */
 	int left;     /* index into nodes: the only operand, or the first; -1: none */
 	int right;
+	int cost;     /* of its value, next to that of others */
 	size_t start; /* of its text */
 	size_t end;
 };

@@ -3,7 +3,7 @@
  * Evaluation in three-valued logic. The tables of truth, for what PromQL leaves open because it has
  * no unknown (P present, A absent, U unknown; where U could turn out either way the result is U):
  *   arithmetic, comparison   A with anything is A, else U with anything is U
- *   x and y                  A when either is A, else U when either is U
+ *   x and y                  A when either is A, else U when either is U: whichever is asked first
  *   x or y                   x when x is P or y is A; else y
  *   x unless y               A when x is A or y is P, else U when either is U
  *   absent(field)            1 when the field is unknown: here a rule may ask whether it is
@@ -18,20 +18,19 @@
 static const struct value absent = { .is = VALUE_ABSENT };
 static const struct value unknown = { .is = VALUE_UNKNOWN };
 
-static struct value present(double v)
+static inline struct value present(double v)
 {
 	return (struct value){ .is = VALUE_PRESENT, .v = v };
 }
 
-static struct value eval_constant(const struct eval *e, const struct node *n)
-{
-	(void)e;
-	return present(n->number);
-}
-
-static struct value known(double v)
+static inline struct value known(double v)
 {
 	return isnan(v) ? unknown : present(v);
+}
+
+static inline bool is_for(const struct eval *e, const struct selector *s)
+{
+	return s->set < 0 || ident_matches(e->id, s->set);
 }
 
 static struct value eval_select(const struct eval *e, const struct node *n)
@@ -40,75 +39,110 @@ static struct value eval_select(const struct eval *e, const struct node *n)
 
 	if (e->run)
 		return known(tally_last(&e->run[n->selector]));
-	if (!ident_matches(e->id, s->set))
+	if (!is_for(e, s))
 		return absent;
 	return known(field_judged(e->s, s->metric, s->name));
 }
 
+static struct value eval_inner(const struct eval *e, const struct node *n);
+
+/* Most nodes are numbers and metrics: they take no call. */
+static inline __attribute__((always_inline)) struct value eval_at(const struct eval *e, int node)
+{
+	const struct node *n = &e->expr->nodes[node];
+
+	if (n->kind == NODE_NUMBER)
+		return present(n->number);
+	if (n->metric < METRIC_COUNT && e->judged)
+		return known(e->judged[n->metric]);
+	return eval_inner(e, n);
+}
+
 static struct value eval_negate(const struct eval *e, const struct node *n)
 {
-	struct value v = eval_node(e, n->left);
+	struct value v = eval_at(e, n->left);
 
 	v.v = -v.v;
 	return v;
 }
 
-static struct value eval_and(struct value left, const struct eval *e, int right)
+/* The cheaper side first: where it is absent, as it mostly is, the other is not asked. */
+static struct value eval_and(const struct eval *e, const struct node *n)
 {
-	struct value r;
+	const struct node *nodes = e->expr->nodes;
+	bool swap = nodes[n->right].cost < nodes[n->left].cost;
+	struct value first = eval_at(e, swap ? n->right : n->left);
+	struct value second;
 
-	if (left.is == VALUE_ABSENT)
+	if (first.is == VALUE_ABSENT)
 		return absent;
-	r = eval_node(e, right);
-	return r.is == VALUE_PRESENT ? left : r;
+	second = eval_at(e, swap ? n->left : n->right);
+	if (second.is == VALUE_ABSENT)
+		return absent;
+	if (first.is == VALUE_UNKNOWN || second.is == VALUE_UNKNOWN)
+		return unknown;
+	return swap ? second : first;
 }
 
-static struct value eval_or(struct value left, const struct eval *e, int right)
+static struct value eval_or(const struct eval *e, const struct node *n)
 {
+	struct value left = eval_at(e, n->left);
 	struct value r;
 
 	if (left.is == VALUE_PRESENT)
 		return left;
-	r = eval_node(e, right);
+	r = eval_at(e, n->right);
 	return r.is == VALUE_ABSENT ? left : r;
 }
 
-static struct value eval_unless(struct value left, const struct eval *e, int right)
+static struct value eval_unless(const struct eval *e, const struct node *n)
 {
+	struct value left = eval_at(e, n->left);
 	struct value r;
 
 	if (left.is == VALUE_ABSENT)
 		return absent;
-	r = eval_node(e, right);
+	r = eval_at(e, n->right);
 	if (r.is == VALUE_PRESENT)
 		return absent;
 	return r.is == VALUE_ABSENT ? left : unknown;
 }
 
+/* Without branches, which in many rules over many processes are guessed wrong. */
+static inline bool holds(const struct op *op, double a, double b)
+{
+	unsigned int order = (a < b) * ORDER_LESS | (a == b) * ORDER_EQUAL |
+			     (a > b) * ORDER_GREATER | !!isunordered(a, b) * ORDER_NONE;
+
+	return op->holds & order;
+}
+
 static struct value eval_binary(const struct eval *e, const struct node *n)
 {
-	static struct value (*const sets[])(struct value, const struct eval *, int) = {
+	static struct value (*const sets[])(const struct eval *, const struct node *) = {
 		[OP_AND] = eval_and,
 		[OP_OR] = eval_or,
 		[OP_UNLESS] = eval_unless,
 	};
-	struct value left = eval_node(e, n->left);
-	struct value right;
-	double v;
+	struct value left, right;
+	bool is_so;
 
 	if (n->op->kind >= OP_AND)
-		return sets[n->op->kind](left, e, n->right);
+		return sets[n->op->kind](e, n);
+	left = eval_at(e, n->left);
 	if (left.is == VALUE_ABSENT)
 		return absent;
-	right = eval_node(e, n->right);
+	right = eval_at(e, n->right);
 	if (right.is == VALUE_ABSENT)
 		return absent;
 	if (left.is == VALUE_UNKNOWN || right.is == VALUE_UNKNOWN)
 		return unknown;
-	v = n->op->apply(left.v, right.v);
-	if (n->op->kind == OP_ARITHMETIC || n->is_bool)
-		return present(v);
-	return v ? left : absent;
+	if (n->op->kind == OP_ARITHMETIC)
+		return present(n->op->apply(left.v, right.v));
+	is_so = holds(n->op, left.v, right.v);
+	if (n->is_bool)
+		return present(is_so);
+	return is_so ? left : absent;
 }
 
 static struct value eval_range(const struct eval *e, const struct node *n)
@@ -118,7 +152,7 @@ static struct value eval_range(const struct eval *e, const struct node *n)
 	const struct window *w;
 	double v;
 
-	if (!ident_matches(e->id, s->set))
+	if (!is_for(e, s))
 		return absent;
 	w = ident_window(e->id, s->window);
 	return w && n->fn->reduce(w, e->s->monotonic_ns, arg, &v) ? present(v) : unknown;
@@ -135,7 +169,7 @@ static bool is_there(const struct eval *e, const struct node *n)
 static struct value eval_absent(const struct eval *e, const struct node *n)
 {
 	const struct node *of = &e->expr->nodes[n->left];
-	struct value v = eval_node(e, n->left);
+	struct value v = eval_at(e, n->left);
 
 	if (v.is == VALUE_PRESENT)
 		return absent;
@@ -154,21 +188,26 @@ static struct value eval_call(const struct eval *e, const struct node *n)
 		return eval_absent(e, n);
 	if (n->fn->kind == FN_RUN)
 		return known(n->fn->of_run(&e->run[e->expr->nodes[n->left].selector]));
-	v = eval_node(e, n->left);
+	v = eval_at(e, n->left);
 	v.v = fabs(v.v);
 	return v;
 }
 
-struct value eval_node(const struct eval *e, int node)
+static struct value eval_inner(const struct eval *e, const struct node *n)
 {
 	static struct value (*const evals[])(const struct eval *, const struct node *) = {
-		[NODE_NUMBER] = eval_constant, [NODE_SELECT] = eval_select,
-		[NODE_NEGATE] = eval_negate,   [NODE_BINARY] = eval_binary,
+		[NODE_SELECT] = eval_select,
+		[NODE_NEGATE] = eval_negate,
+		[NODE_BINARY] = eval_binary,
 		[NODE_CALL] = eval_call,
 	};
-	const struct node *n = &e->expr->nodes[node];
 
 	return evals[n->kind](e, n);
+}
+
+struct value eval_node(const struct eval *e, int node)
+{
+	return eval_at(e, node);
 }
 
 double eval_number(const struct eval *e, int node)

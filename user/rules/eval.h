@@ -20,6 +20,9 @@ struct eval {
 	const struct snapshot *s;
 	const struct ident *id; /* which has observed s */
 	const struct tally *run; /* in an assertion, instead of both: by selector */
+	/* The metrics of s where rules judge all of them as they are (field_judged); NULL: ask of
+	 * each. */
+	const double *judged;
 };
 
 struct value eval_node(const struct eval *e, int node);

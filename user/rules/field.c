@@ -47,12 +47,10 @@ bool field_is_of_record(const char *name)
 	return find_of_record(name) < OF_RECORD_CNT;
 }
 
-double field_value(const struct snapshot *s, size_t metric, const char *name)
+double field_of_name(const struct snapshot *s, const char *name)
 {
 	size_t i;
 
-	if (metric < METRIC_COUNT)
-		return s->v[metric];
 	for (i = 0; i < s->custom_cnt; i++)
 		if (!strcmp(s->custom[i].name, name))
 			return s->custom[i].value;
@@ -60,19 +58,8 @@ double field_value(const struct snapshot *s, size_t metric, const char *name)
 	return i < OF_RECORD_CNT ? of_record[i].value(s) : NAN;
 }
 
-/* Less than half of what was asked for. */
-static bool is_short(const struct snapshot *s)
-{
-	return s->interval_seconds * 2 < s->interval_asked;
-}
-
-static bool is_of_interval(size_t metric)
+bool field_is_of_interval(size_t metric)
 {
 	return metric < METRIC_COUNT && (metrics[metric].derive == DERIVE_RATE ||
 					 metrics[metric].derive == DERIVE_DELTA);
-}
-
-double field_judged(const struct snapshot *s, size_t metric, const char *name)
-{
-	return is_of_interval(metric) && is_short(s) ? NAN : field_value(s, metric, name);
 }

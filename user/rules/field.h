@@ -4,17 +4,37 @@
 #ifndef KTALLY_RULES_FIELD_H
 #define KTALLY_RULES_FIELD_H
 
+#include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "snapshot/record.h"
 
+/* Of those that are not in the table. */
+double field_of_name(const struct snapshot *s, const char *name);
+/* Does it tell of one interval, as a rate does? */
+bool field_is_of_interval(size_t metric);
+
+/* An interval of less than half of what was asked for. */
+static inline bool field_is_short(const struct snapshot *s)
+{
+	return s->interval_seconds * 2 < s->interval_asked;
+}
+
 /* metric: as from metric_find(name). NaN: unknown, also when no custom metric has this name. */
-double field_value(const struct snapshot *s, size_t metric, const char *name);
+static inline double field_value(const struct snapshot *s, size_t metric, const char *name)
+{
+	return metric < METRIC_COUNT ? s->v[metric] : field_of_name(s, name);
+}
+
 /* Is it one of the last kind? */
 bool field_is_of_record(const char *name);
 /* The same for rules to judge: what an interval far shorter than the one asked for says of a rate,
  * such as the last one of a command of milliseconds, is chance and so unknown. */
-double field_judged(const struct snapshot *s, size_t metric, const char *name);
+static inline double field_judged(const struct snapshot *s, size_t metric, const char *name)
+{
+	return field_is_short(s) && field_is_of_interval(metric) ? NAN
+								 : field_value(s, metric, name);
+}
 
 #endif

@@ -26,46 +26,16 @@ static double divide(double a, double b)
 	return a / b;
 }
 
-static double equal(double a, double b)
-{
-	return a == b;
-}
-
-static double not_equal(double a, double b)
-{
-	return a != b;
-}
-
-static double greater(double a, double b)
-{
-	return a > b;
-}
-
-static double less(double a, double b)
-{
-	return a < b;
-}
-
-static double at_least(double a, double b)
-{
-	return a >= b;
-}
-
-static double at_most(double a, double b)
-{
-	return a <= b;
-}
-
 static const struct op ops[] = {
 	{ .text = "or", .kind = OP_OR, .precedence = 1 },
 	{ .text = "and", .kind = OP_AND, .precedence = 2 },
 	{ .text = "unless", .kind = OP_UNLESS, .precedence = 2 },
-	{ "==", OP_COMPARISON, 3, false, "==", "equal to", equal },
-	{ "!=", OP_COMPARISON, 3, false, "!=", "not equal to", not_equal },
-	{ ">", OP_COMPARISON, 3, false, "<", "above", greater },
-	{ "<", OP_COMPARISON, 3, false, ">", "below", less },
-	{ ">=", OP_COMPARISON, 3, false, "<=", "at or above", at_least },
-	{ "<=", OP_COMPARISON, 3, false, ">=", "at or below", at_most },
+	{ "==", OP_COMPARISON, 3, false, "==", "equal to", ORDER_EQUAL, NULL },
+	{ "!=", OP_COMPARISON, 3, false, "!=", "not equal to", ~ORDER_EQUAL, NULL },
+	{ ">", OP_COMPARISON, 3, false, "<", "above", ORDER_GREATER, NULL },
+	{ "<", OP_COMPARISON, 3, false, ">", "below", ORDER_LESS, NULL },
+	{ ">=", OP_COMPARISON, 3, false, "<=", "at or above", ORDER_GREATER | ORDER_EQUAL, NULL },
+	{ "<=", OP_COMPARISON, 3, false, ">=", "at or below", ORDER_LESS | ORDER_EQUAL, NULL },
 	{ .text = "+", .precedence = 4, .apply = add },
 	{ .text = "-", .precedence = 4, .apply = subtract },
 	{ .text = "*", .precedence = 5, .apply = multiply },

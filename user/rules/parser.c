@@ -197,6 +197,32 @@ static int check_condition(struct parser *p)
 	return parser_fail(p, 0, "expected a comparison, such as max(open_fds) < 200");
 }
 
+/* What a window tells takes a division or three, where a number is read from the snapshot. */
+#define RANGE_COST 8
+
+static int cost_of(const struct expr *e, const struct node *n)
+{
+	int cost = n->kind == NODE_CALL && n->fn->kind == FN_RANGE ? RANGE_COST : 1;
+
+	if (n->kind == NODE_NUMBER || n->kind == NODE_SELECT)
+		return cost;
+	cost += e->nodes[n->left].cost;
+	return n->kind == NODE_BINARY ? cost + e->nodes[n->right].cost : cost;
+}
+
+/* What evaluation would else find out for each process. Operands come before their operators. */
+static void prepare(struct expr *e)
+{
+	for (size_t i = 0; i < e->node_cnt; i++) {
+		struct node *n = &e->nodes[i];
+
+		n->cost = cost_of(e, n);
+		n->metric = METRIC_COUNT;
+		if (n->kind == NODE_SELECT && !e->selectors[n->selector].matchers.cnt)
+			n->metric = e->selectors[n->selector].metric;
+	}
+}
+
 static int parse(const char *text, size_t *ret_end, bool assertion, struct expr_error *err,
 		 struct expr **ret)
 {
@@ -217,6 +243,7 @@ static int parse(const char *text, size_t *ret_end, bool assertion, struct expr_
 	}
 	/* Only the expression itself: no blanks around it, no "for 10s" after it. */
 	p.e->text[p.last_end] = '\0';
+	prepare(p.e);
 	*ret = p.e;
 	return 0;
 }

@@ -269,7 +269,7 @@ static void eval_rule(struct rules *r, size_t i, struct change *c, rules_emit_fn
 int rules_eval(struct rules *r, const struct snapshot *s, rules_emit_fn emit, void *ctx)
 {
 	struct ident *id = NULL;
-	struct change c = { .eval.s = s };
+	struct change c = { .eval = { .s = s, .judged = field_is_short(s) ? NULL : s->v } };
 	int err = ident_get(&r->idents, s, &r->catalog, r->cnt, &id);
 
 	if (!err)

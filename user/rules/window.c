@@ -264,14 +264,14 @@ static void forget_oldest(struct window *w)
 }
 
 /* The range is open on the left, as in Prometheus 3: a sample exactly range_us old is out. */
-static bool is_over(const struct window *w, uint64_t now_us)
+static inline bool is_over(const struct window *w, uint64_t now_us)
 {
 	return w->cnt && age_us(at(w, 0), now_us) >= w->range_us;
 }
 
 /* The newest point takes more samples until it is far enough from the one before it: by what the
  * range has for each point. */
-static bool is_open(const struct window *w)
+static inline bool is_open(const struct window *w)
 {
 	uint64_t distance_us;
 
@@ -288,7 +288,8 @@ static void append(struct window *w, uint64_t now_us, double v)
 	*at(w, w->cnt++) = (struct point){ .t_us = now_us & T_MASK, .n = 1, .v = v };
 }
 
-static inline void expire_sums(struct window *w, uint64_t now_us, const struct keeper *k)
+static inline __attribute__((always_inline)) void expire_sums(struct window *w, uint64_t now_us,
+							      const struct keeper *k)
 {
 	bool spoilt = false;
 
@@ -311,7 +312,8 @@ static void merge(struct window *w, struct point *p, uint64_t now_us, double v)
 	p->t_us = now_us & T_MASK;
 }
 
-static inline void push_sums(struct window *w, uint64_t now_us, double v, const struct keeper *k)
+static inline __attribute__((always_inline)) void push_sums(struct window *w, uint64_t now_us,
+							    double v, const struct keeper *k)
 {
 	const struct point *before;
 	struct point *p;
