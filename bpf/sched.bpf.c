@@ -11,16 +11,9 @@
 #include <bpf/bpf_tracing.h>
 
 #include "read.bpf.h"
-#include "sched.h"
+#include "threads.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 64);
-	__type(key, u64);
-	__type(value, struct sched_thread);
-} sched_threads SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

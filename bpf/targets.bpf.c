@@ -9,6 +9,7 @@
 
 #include "glob.h"
 #include "read.bpf.h"
+#include "threads.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 

@@ -10,6 +10,7 @@
 #include "fds.bpf.h"
 #include "read.bpf.h"
 #include "task.h"
+#include "threads.bpf.h"
 
 #define FILES_MAX \
 	512 /* descriptors whose kind is looked up here; larger tables are listed from /proc */
@@ -25,6 +26,9 @@ struct {
 
 /* Likewise of those that are counted together, summed. */
 struct task_account task_untracked[UNTRACKED_MAX] = {};
+
+/* Set by the reader: what the sched instrument counted comes along. */
+__u32 task_counted = 0;
 
 __u64 task_lost = 0; /* ended processes that found the map full */
 
@@ -144,6 +148,16 @@ static __always_inline void write_leader(struct seq_file *seq, struct task_struc
 	bpf_seq_write(seq, &rec, sizeof(rec));
 }
 
+static __always_inline void read_counted(struct task_thread_rec *rec, struct task_struct *task)
+{
+	struct sched_thread *t = thread_counted((u64)task, task);
+
+	if (!t)
+		return;
+	rec->counted_voluntary = t->voluntary;
+	rec->counted_involuntary = t->involuntary;
+}
+
 SEC("?iter/task")
 int task_read(struct bpf_iter__task *ctx)
 {
@@ -165,6 +179,8 @@ int task_read(struct bpf_iter__task *ctx)
 	leads = task->pid == task->tgid;
 	rec.process = leads ? leader_counted_id(watch, task) : counted_id(watch, task);
 	rec.kind = leads ? TASK_REC_LEADER : TASK_REC_THREAD;
+	if (task_counted)
+		read_counted(&rec, task); /* before the kernel's own, which is never behind it */
 	rec.may_run = may_run(task); /* before its account, which then has what it runs next */
 	account_add_thread(&rec.account, task);
 	if (!task_is_dead(task)) {

@@ -30,6 +30,9 @@ struct task_thread_rec {
 	/* For the sched instrument; both 0: it is dead, and in that one's own map. */
 	__u64 lifetime_ns;
 	__u64 run_delay_ns;
+	/* What that one has counted of it, where task_counted asks for it. */
+	__u64 counted_voluntary;
+	__u64 counted_involuntary;
 };
 
 struct task_leader_rec {

@@ -128,6 +128,13 @@ int bpfload_share(const struct bpf_shared *shared, struct bpf_map *watched, uint
 	return 0;
 }
 
+int bpfload_share_threads(const struct bpf_shared *shared, struct bpf_map *threads, char *reason)
+{
+	int err = bpf_map__reuse_fd(threads, shared->threads_fd);
+
+	return err ? bpfload_refuse(reason, "map sched_threads", err) : 0;
+}
+
 /* Not those that a reader runs itself: iterators, and what BPF_PROG_TEST_RUN runs (bpfread.h). */
 static bool runs_on_events(const struct bpf_program *prog)
 {
@@ -220,14 +227,20 @@ static uint64_t map_bytes(int fd)
 	return bytes;
 }
 
-uint64_t bpfload_map_bytes(const struct bpf_object *obj, int shared_fd)
+static bool is_shared(const struct bpf_shared *shared, int fd)
 {
-	uint32_t shared_id = map_id(shared_fd);
+	uint32_t id = map_id(fd);
+
+	return id == map_id(shared->watched_fd) || id == map_id(shared->threads_fd);
+}
+
+uint64_t bpfload_map_bytes(const struct bpf_object *obj, const struct bpf_shared *shared)
+{
 	struct bpf_map *map;
 	uint64_t bytes = 0;
 
 	bpf_object__for_each_map(map, obj)
-		if (bpf_map__fd(map) >= 0 && map_id(bpf_map__fd(map)) != shared_id)
+		if (bpf_map__fd(map) >= 0 && !(shared && is_shared(shared, bpf_map__fd(map))))
 			bytes += map_bytes(bpf_map__fd(map));
 	return bytes;
 }

@@ -22,6 +22,7 @@ struct bpf_shared {
 	int watched_fd;	   /* map `watched`; -1: the targets are not in the kernel */
 	uint8_t *watched;  /* its memory: one byte per PID */
 	uint32_t watched_mask;
+	int threads_fd;	   /* map `sched_threads`; -1: likewise */
 	uint32_t capacity; /* processes that the maps must hold */
 	uint32_t simulate_loss; /* a fault for tests: one event in so many is lost; 0: none */
 	bool map_iterators;	/* the kernel takes them; see base/bpfread.h */
@@ -67,8 +68,9 @@ size_t bpfload_runs(const struct bpf_object *obj, struct bpf_run *ret, size_t ro
 /* Makes the kernel count them, for all programs of the host, until the descriptor is closed. Needs
  * CAP_SYS_ADMIN and Linux 5.8. */
 int bpfload_count_runs(void);
-/* Kernel memory of the object's maps, those that it shares with `shared` left out; 0: not known. */
-uint64_t bpfload_map_bytes(const struct bpf_object *obj, int shared_fd);
+/* Kernel memory of the object's maps, those left out that it has from `shared` (NULL: none). 0: not
+ * known. */
+uint64_t bpfload_map_bytes(const struct bpf_object *obj, const struct bpf_shared *shared);
 
 /* Calls that a kprobe.multi link never came to its program for: return probes beyond those that the
  * kernel keeps ready (before they had a shadow stack per task, 6.14). 0 before 6.7. */
@@ -94,5 +96,8 @@ int bpfload_try_kprobe_multi(char *reason);
  * variable. */
 int bpfload_share(const struct bpf_shared *shared, struct bpf_map *watched, uint32_t *mask,
 		  char *reason);
+
+/* Likewise the map of threads. */
+int bpfload_share_threads(const struct bpf_shared *shared, struct bpf_map *threads, char *reason);
 
 #endif

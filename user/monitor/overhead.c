@@ -95,13 +95,13 @@ void monitor_overhead_total(const struct ktally_monitor *m, struct program_run *
 static uint64_t map_bytes(const struct ktally_monitor *m)
 {
 	const struct bpf_object *obj = targets_object(&m->targets);
-	uint64_t bytes = obj ? bpfload_map_bytes(obj, -1) : 0;
+	uint64_t bytes = obj ? bpfload_map_bytes(obj, NULL) : 0;
 	size_t i;
 
 	for (i = 0; i < m->sampler.cnt; i++) {
 		obj = sampler_object(&m->sampler, i);
 		if (obj)
-			bytes += bpfload_map_bytes(obj, m->targets.shared.watched_fd);
+			bytes += bpfload_map_bytes(obj, &m->targets.shared);
 	}
 	return bytes;
 }

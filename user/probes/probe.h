@@ -22,6 +22,7 @@ struct probe_env {
 	struct bpf_shared shared;
 	uint64_t now_ns; /* CLOCK_MONOTONIC, of the read under way */
 	bool live_clocks; /* the task instrument, opened before sched, fills process->live */
+	bool live_counts; /* and adds what sched, read before it, has counted of threads alive */
 	bool debuginfod;	/* names may come from the network */
 	bool debuginfod_timed_out; /* by fdstack: and come from there no more */
 };
@@ -55,6 +56,14 @@ extern const struct instrument *const instruments[];
 static inline void raw_add(struct raw_row *row, enum raw_id id, int64_t amount)
 {
 	row->v[id] = row->v[id] == RAW_UNKNOWN ? amount : row->v[id] + amount;
+}
+
+/* Of its threads, as the sched instrument counted them. */
+static inline void process_add_switches(struct process *p, uint64_t voluntary, uint64_t involuntary)
+{
+	raw_add(&p->now, RAW_VOLUNTARY, (int64_t)voluntary);
+	raw_add(&p->now, RAW_INVOLUNTARY, (int64_t)involuntary);
+	p->counted_switches += (int64_t)(voluntary + involuntary);
 }
 
 /* Two instruments may know the same counter; the one that is ahead is right. */

@@ -16,10 +16,6 @@
 #include "probes/probe.h"
 #include "sched.skel.h"
 
-/* Threads per process that the map has room for, on average, beyond a floor. */
-#define THREADS_PER_PROCESS 2
-#define THREADS_MIN	    16384
-
 struct sched {
 	struct probe_env *env;
 	struct sched_bpf *skel;
@@ -29,6 +25,7 @@ struct sched {
 	struct sched_process untracked[UNTRACKED_MAX]; /* as of the read of `processes` */
 	bool has_untracked; /* at this read; a walk over the table is not for nothing */
 	bool has_exited;
+	bool has_left; /* since the last walk over `threads`: it may hold what nobody wants */
 };
 
 static void *make(struct probe_env *env)
@@ -78,16 +75,15 @@ static int start_bpf(struct sched *s, char *reason)
 {
 	static const char *const programs[] = { "sched_switch", "sched_now", NULL };
 	const struct bpf_shared *shared = &s->env->shared;
-	uint32_t threads = shared->capacity * THREADS_PER_PROCESS;
 	int err;
 
 	err = bpfload_share(shared, s->skel->maps.watched,
 			    (uint32_t *)&s->skel->rodata->watched_mask, reason);
+	if (!err)
+		err = bpfload_share_threads(shared, s->skel->maps.sched_threads, reason);
 	if (err)
 		return err;
 	bpf_map__set_max_entries(s->skel->maps.sched_processes, shared->capacity);
-	bpf_map__set_max_entries(s->skel->maps.sched_threads,
-				 threads < THREADS_MIN ? THREADS_MIN : threads);
 	bpf_reader_enable(shared, s->skel->progs.sched_threads_read,
 			  s->skel->progs.sched_threads_forget);
 	bpf_reader_enable(shared, s->skel->progs.sched_processes_read,
@@ -136,17 +132,10 @@ static void add_kernel_clocks(struct process *p, const struct sched_clocks *c)
 	add_clocks(p, (int64_t)c->lifetime_ns, (int64_t)c->runtime_ns, (int64_t)c->run_delay_ns);
 }
 
-static void add_switches(struct process *p, uint64_t voluntary, uint64_t involuntary)
-{
-	raw_add(&p->now, RAW_VOLUNTARY, (int64_t)voluntary);
-	raw_add(&p->now, RAW_INVOLUNTARY, (int64_t)involuntary);
-	p->counted_switches += (int64_t)(voluntary + involuntary);
-}
-
 static void add_ended(struct process *p, const struct sched_process *v)
 {
 	add_kernel_clocks(p, &v->clocks);
-	add_switches(p, v->voluntary, v->involuntary);
+	process_add_switches(p, v->voluntary, v->involuntary);
 }
 
 /* Of processes that have threads alive, of those that have none, or of both. */
@@ -205,9 +194,25 @@ static void add_live(const struct probe_env *env, const struct bpf_reader *r)
 			bpf_reader_forget(r, *(const uint64_t *)bpf_reader_key(r, i));
 		if (!p)
 			continue;
-		add_switches(p, v->voluntary, v->involuntary);
+		process_add_switches(p, v->voluntary, v->involuntary);
 		p->live_threads++;
 	}
+}
+
+/* By the task instrument's records, unless only the map tells: have all threads of a process that
+ * has ended had their last switch, and is there anything left of those that are watched no more? */
+static int read_live(struct sched *s)
+{
+	int err;
+
+	s->env->live_counts = s->env->live_clocks && !s->has_exited && !s->has_left;
+	if (s->env->live_counts)
+		return 0;
+	err = bpf_reader_read(&s->threads);
+	if (!err)
+		add_live(s->env, &s->threads);
+	s->has_left = err;
+	return err;
 }
 
 static void add_now(struct process_table *table, const struct bpf_reader *r)
@@ -247,12 +252,11 @@ static int read_tp_btf(void *self)
 	if (!err && !s->env->live_clocks)
 		err = bpf_reader_read(&s->now);
 	if (!err)
-		err = bpf_reader_read(&s->threads);
+		err = read_live(s);
 	if (err)
 		return err;
 	if (!s->env->live_clocks)
 		add_now(table, &s->now);
-	add_live(s->env, &s->threads);
 	if (!has_last_read(s)) {
 		add_all_ended(s, true, true);
 		return 0;
@@ -358,6 +362,7 @@ static void forget(void *self, const struct process *p)
 {
 	struct sched *s = self;
 
+	s->has_left = true;
 	if (s->skel)
 		bpf_reader_forget(&s->processes, p->id);
 }

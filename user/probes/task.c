@@ -68,6 +68,8 @@ static int start_bpf(struct task *t, char *reason)
 	}
 	err = bpfload_share(&t->env->shared, t->skel->maps.watched,
 			    (uint32_t *)&t->skel->rodata->watched_mask, reason);
+	if (!err)
+		err = bpfload_share_threads(&t->env->shared, t->skel->maps.sched_threads, reason);
 	if (err)
 		return err;
 	*(uint32_t *)&t->skel->rodata->simulate_loss = t->env->shared.simulate_loss;
@@ -177,6 +179,9 @@ static size_t parse(struct task *t, const char *data, size_t len)
 		if (p) {
 			task_add_account(p, &rec->account);
 			add_clocks(&p->live, rec);
+			if (t->env->live_counts)
+				process_add_switches(p, rec->counted_voluntary,
+						     rec->counted_involuntary);
 			p->kernel_voluntary += rec->account.voluntary;
 			p->kernel_involuntary += rec->account.involuntary;
 			p->seen_threads++;
@@ -196,6 +201,7 @@ static int run_iterator(struct task *t)
 	int fd;
 
 	t->at = NULL;
+	t->skel->bss->task_counted = t->env->live_counts;
 	fd = bpf_iter_create(bpf_link__fd(t->skel->links.task_read));
 	if (fd < 0)
 		return -errno;

@@ -81,6 +81,17 @@ static uint32_t round_up_pow2(uint32_t x)
 	return x <= 1 ? 1 : 1U << (32 - __builtin_clz(x - 1));
 }
 
+/* Threads per process that there is room for, on average, beyond a floor. */
+#define THREADS_PER_PROCESS 2
+#define THREADS_MIN	    16384
+
+static uint32_t threads_room(uint32_t processes)
+{
+	uint32_t threads = processes * THREADS_PER_PROCESS;
+
+	return threads < THREADS_MIN ? THREADS_MIN : threads;
+}
+
 static void size_maps(struct targets *t)
 {
 	uint32_t pid_max = 4194304, capacity = 64 + 2 * t->cnt;
@@ -120,6 +131,7 @@ static int start(struct targets *t, struct targets_kernel *k, char *reason)
 	k->skel->rodata->simulate_loss = t->shared.simulate_loss;
 	bpf_map__set_value_size(k->skel->maps.watched, t->shared.watched_mask + 1);
 	bpf_map__set_max_entries(k->skel->maps.members, t->shared.capacity);
+	bpf_map__set_max_entries(k->skel->maps.sched_threads, threads_room(t->shared.capacity));
 	bpf_reader_enable(&t->shared, k->skel->progs.members_read, k->skel->progs.members_forget);
 	err = bpfload_start(k->skel->skeleton, programs, reason);
 	if (err)
@@ -128,6 +140,7 @@ static int start(struct targets *t, struct targets_kernel *k, char *reason)
 			k->skel->progs.members_forget);
 	bpf_reader_share(&k->reader, t->shared.room);
 	t->shared.watched_fd = bpf_map__fd(k->skel->maps.watched);
+	t->shared.threads_fd = bpf_map__fd(k->skel->maps.sched_threads);
 	err = map_watched(k, t->shared.watched_fd, t->shared.watched_mask + 1);
 	t->shared.watched = k->watched;
 	if (err)
@@ -180,7 +193,7 @@ void targets_kernel_close(struct targets *t)
 	targets_bpf__destroy(k->skel);
 	free(k);
 	t->kernel = NULL;
-	t->shared.watched_fd = -1;
+	t->shared.watched_fd = t->shared.threads_fd = -1;
 	t->shared.watched = NULL;
 }
 
