@@ -310,7 +310,7 @@ static __always_inline void fd_first_sight(struct task_struct *task)
 	fresh.start_low = fds_low(task);
 	if (fresh.level_first != FD_LEVEL_UNKNOWN)
 		fresh.start_high = fresh.level_first - popcount64(fresh.start_low);
-	if (!bpf_map_update_elem(&fd_processes, &id, &fresh, BPF_NOEXIST))
+	if (fd_process_insert(id, &fresh))
 		return;
 	there = bpf_map_lookup_elem(&fd_processes, &id);
 	if (!there) {

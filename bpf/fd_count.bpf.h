@@ -25,6 +25,7 @@ struct {
 
 struct fd_untracked fd_untracked[UNTRACKED_MAX] = {};
 
+__u64 fd_came = 0; /* processes that came into the map */
 __u64 fd_lost = 0; /* events that found a map full, or a table too large to look at */
 
 /* Of a process with its first event. Not on a stack, where it would be made for each event. */
@@ -32,6 +33,15 @@ static const struct fd_process fd_process_fresh = { .level_first = FD_LEVEL_UNKN
 						    .level_exit = FD_LEVEL_UNKNOWN,
 						    .start_high = FD_LEVEL_UNKNOWN,
 						    .left_open = FD_LEVEL_UNKNOWN };
+
+/* False: it is there already, or the map is full. */
+static __always_inline bool fd_process_insert(u64 id, const struct fd_process *fresh)
+{
+	if (bpf_map_update_elem(&fd_processes, &id, fresh, BPF_NOEXIST))
+		return false;
+	__sync_fetch_and_add(&fd_came, 1);
+	return true;
+}
 
 static __always_inline struct fd_process *fd_process_get(u64 id)
 {
@@ -42,7 +52,7 @@ static __always_inline struct fd_process *fd_process_get(u64 id)
 	p = bpf_map_lookup_elem(&fd_processes, &id);
 	if (p)
 		return p;
-	bpf_map_update_elem(&fd_processes, &id, &fd_process_fresh, BPF_NOEXIST);
+	fd_process_insert(id, &fd_process_fresh);
 	p = bpf_map_lookup_elem(&fd_processes, &id);
 	if (!p)
 		__sync_fetch_and_add(&fd_lost, 1);

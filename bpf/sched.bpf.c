@@ -25,6 +25,7 @@ struct {
 /* Likewise of those that are counted together. */
 struct sched_process sched_untracked[UNTRACKED_MAX] = {};
 
+__u64 sched_changes = 0; /* of sched_processes */
 __u64 sched_lost = 0; /* switches of threads and ends of processes that found their map full */
 
 /* Set by the reader around the run of sched_now that follows new targets: what their ended threads
@@ -101,6 +102,7 @@ static __always_inline void thread_fold(u64 key, struct task_struct *task, u8 wa
 		__sync_fetch_and_add(&p->clocks.lifetime_ns, bpf_ktime_get_ns() - task->start_time);
 		__sync_fetch_and_add(&p->clocks.runtime_ns, task->se.sum_exec_runtime);
 		__sync_fetch_and_add(&p->clocks.run_delay_ns, task->sched_info.run_delay);
+		__sync_fetch_and_add(&sched_changes, 1);
 	}
 	bpf_map_delete_elem(&sched_threads, &key);
 }
@@ -149,6 +151,7 @@ static __always_inline void add_before(struct task_struct *leader)
 	__sync_fetch_and_add(&p->involuntary, signal->nivcsw);
 	__sync_fetch_and_add(&p->clocks.lifetime_ns, signal->sum_sched_runtime);
 	__sync_fetch_and_add(&p->clocks.runtime_ns, signal->sum_sched_runtime);
+	__sync_fetch_and_add(&sched_changes, 1);
 }
 
 /* A thread that has not switched since it was born, or since ktally came, gets its entry here. If

@@ -30,6 +30,7 @@ struct task_account task_untracked[UNTRACKED_MAX] = {};
 /* Set by the reader: what the sched instrument counted comes along. */
 __u32 task_counted = 0;
 
+__u64 task_ended = 0; /* ended processes that are or were in the map */
 __u64 task_lost = 0; /* ended processes that found the map full */
 
 static __always_inline void account_add_thread(struct task_account *a, struct task_struct *task)
@@ -226,6 +227,8 @@ int BPF_PROG(task_exit, struct task_struct *task)
 	id = leader_process_id(leader);
 	if (bpf_map_update_elem(&task_exits, &id, &e, BPF_ANY))
 		__sync_fetch_and_add(&task_lost, 1);
+	else
+		__sync_fetch_and_add(&task_ended, 1);
 	return 0;
 }
 

@@ -47,6 +47,14 @@ void bpf_reader_share(struct bpf_reader *r, struct bpf_room *room)
 	r->shared = room;
 }
 
+void bpf_reader_count(struct bpf_reader *r, const unsigned long long *changes, bool values_too)
+{
+	r->changes = changes;
+	r->values_too = values_too && !r->shared;
+	r->changes_seen = UINT64_MAX;
+	r->still = false;
+}
+
 int bpf_reader_open_tasks(struct bpf_reader *r, const struct bpf_program *read, int32_t only_pid,
 			  size_t record_size, char *reason)
 {
@@ -183,13 +191,31 @@ static int read_batches(struct bpf_reader *r)
 	return err == -ENOENT ? 0 : err;
 }
 
+/* Is what was read last still all there is? A change may be seen after its count, where the machine
+ * orders neither: so the count has to stand still for one whole read. */
+static bool is_current(struct bpf_reader *r)
+{
+	uint64_t changes = r->changes ? *(const volatile unsigned long long *)r->changes : 0;
+	bool current;
+
+	if (!r->changes)
+		return false;
+	current = r->still && changes == r->changes_seen && (r->values_too || !r->count);
+	r->still = changes == r->changes_seen;
+	r->changes_seen = changes;
+	return current;
+}
+
 int bpf_reader_read(struct bpf_reader *r)
 {
 	int err;
 
+	if (is_current(r))
+		return 0;
 	r->len = 0;
 	err = r->link ? read_iterator(r) : read_batches(r);
 	r->count = r->len / (r->key_size + r->value_size);
+	r->still = r->still && !err;
 	return err;
 }
 

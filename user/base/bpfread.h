@@ -46,6 +46,10 @@ struct bpf_reader {
 	size_t key_size;
 	size_t value_size;
 	struct bpf_batch batch; /* kept between reads */
+	const unsigned long long *changes; /* of the map, borrowed; NULL: not counted */
+	bool values_too;
+	uint64_t changes_seen;
+	bool still; /* the last read found no change since the one before */
 };
 
 /* Before the object is loaded: has the two programs loaded too, and not attached by libbpf; the
@@ -60,6 +64,11 @@ void bpf_reader_open(struct bpf_reader *r, const struct bpf_map *map,
 /* Readers whose elements are looked at before the next of them reads can do with one room: to be
  * called once r is open. */
 void bpf_reader_share(struct bpf_reader *r, struct bpf_room *room);
+
+/* The map's programs count in `changes` each element that comes in: while that stands still, one
+ * that was found empty is not read again; nor, where they count each change of a value too and r
+ * shares no room, is any. Once r is open. */
+void bpf_reader_count(struct bpf_reader *r, const unsigned long long *changes, bool values_too);
 
 /* Or r reads what a program says of tasks, records of one size: no key, the record is the value.
  * only_pid: as in bpfload_attach_task_iter(). */

@@ -89,6 +89,7 @@ static int start_bpf(struct fd *f, const char *const *programs, char *reason)
 	bpf_reader_open(&f->counts, f->skel->maps.fd_processes, f->skel->progs.fd_processes_read,
 			f->skel->progs.fd_processes_forget);
 	bpf_reader_share(&f->counts, shared->room);
+	bpf_reader_count(&f->counts, &f->skel->bss->fd_came, false);
 	return 0;
 }
 

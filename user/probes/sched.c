@@ -100,6 +100,7 @@ static int start_bpf(struct sched *s, char *reason)
 	bpf_reader_open(&s->processes, s->skel->maps.sched_processes,
 			s->skel->progs.sched_processes_read,
 			s->skel->progs.sched_processes_forget);
+	bpf_reader_count(&s->processes, &s->skel->bss->sched_changes, true);
 	return 0;
 }
 

@@ -83,6 +83,7 @@ static int start_bpf(struct task *t, char *reason)
 	bpf_reader_open(&t->exits, t->skel->maps.task_exits, t->skel->progs.task_exits_read,
 			t->skel->progs.task_exits_forget);
 	bpf_reader_share(&t->exits, t->env->shared.room);
+	bpf_reader_count(&t->exits, &t->skel->bss->task_ended, false);
 	return bpfload_attach_task_iter(t->skel->progs.task_read, t->env->shared.only_pid,
 					&t->skel->links.task_read, reason);
 }
