@@ -125,6 +125,15 @@ held_lines() {
 	(($(wc -l <held.json) >= $1))
 }
 
+# So many idle processes: how many the host has besides is nobody's business.
+populate() {
+	local i
+	for ((i = 0; i < $1; i++)); do
+		sleep infinity 3>&- &
+		started+=("$!")
+	done
+}
+
 release() {
 	kill -USR1 "$HELD"
 }

@@ -23,6 +23,7 @@ assert_one_stream() {
 
 @test "rotate: by size, the newest K files are kept" {
 	require_root
+	populate 20
 	record -a --processes -n 12 --rotate 40K:3
 	assert_equal "$(echo out.jsonl*)" "out.jsonl out.jsonl.1 out.jsonl.2"
 	assert_one_stream out.jsonl.2 out.jsonl.1 out.jsonl

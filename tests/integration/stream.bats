@@ -63,6 +63,7 @@ load helpers
 
 @test "stream: a reader that stalls gets whole records, and learns how many it missed" {
 	require_root
+	populate 40
 	mkfifo pipe
 	local stalled monitor
 	exec {stalled}<>pipe # open for reading, and nobody reads
@@ -85,6 +86,7 @@ load helpers
 	require_root
 	mkdir small
 	mount -t tmpfs -o size=64k tmpfs small || skip "cannot mount a tmpfs"
+	populate 40
 	local got=0
 	"$KTALLY" -i 100ms -a --processes -n 4 -o small/out.jsonl >stdout 2>err 3>&- || got=$?
 	cp small/out.jsonl . && umount small
