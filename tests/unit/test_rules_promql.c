@@ -168,7 +168,7 @@ static struct value evaluate(const struct data *d)
 		struct ident *id = NULL;
 
 		make_snapshot(d, minute, custom, &s);
-		assert_int_equal(ident_get(&all, &s, &catalog, 0, &id), 0);
+		assert_int_equal(ident_get(&all, &s, &catalog, &id), 0);
 		assert_int_equal(ident_observe(id, &s, &catalog), 0);
 		e.id = id;
 	}

@@ -276,12 +276,12 @@ static void emit_events(struct ktally_monitor *m)
 	size_t target;
 
 	HASH_ITER(hh, m->targets.table.by_id, p, next) {
-		bool told = p->told, executed = p->execs != p->execs_told;
+		bool told = p->told, executed = p->executed;
 
 		if (p->held || p->untracked)
 			continue;
 		p->told = true;
-		p->execs_told = p->execs;
+		p->executed = false;
 		if (!tells(m, p, &target))
 			continue;
 		if (!told)

@@ -21,8 +21,9 @@ struct probe_env {
 	int proc_fd;
 	struct bpf_shared shared;
 	uint64_t now_ns; /* CLOCK_MONOTONIC, of the read under way */
-	bool live_clocks; /* the task instrument, opened before sched, fills process->live */
-	bool live_counts; /* and adds what sched, read before it, has counted of threads alive */
+	bool reads_threads; /* the task instrument, opened before sched, visits each alive, */
+	bool wants_clocks;  /* and adds its clocks for sched, which is read before it, */
+	bool wants_counts;  /* and what that one has counted of it */
 	bool debuginfod;	/* names may come from the network */
 	bool debuginfod_timed_out; /* by fdstack: and come from there no more */
 };
@@ -64,6 +65,15 @@ static inline void process_add_switches(struct process *p, uint64_t voluntary, u
 	raw_add(&p->now, RAW_VOLUNTARY, (int64_t)voluntary);
 	raw_add(&p->now, RAW_INVOLUNTARY, (int64_t)involuntary);
 	p->counted_switches += (int64_t)(voluntary + involuntary);
+}
+
+/* Of threads, summed; how long they lived is blocked time until sched takes off the rest. */
+static inline void process_add_clocks(struct process *p, uint64_t lifetime_ns, uint64_t runtime_ns,
+				      uint64_t run_delay_ns)
+{
+	raw_add(&p->now, RAW_BLOCKED_NS, (int64_t)lifetime_ns);
+	raw_add(&p->now, RAW_ONCPU_NS, (int64_t)runtime_ns);
+	raw_add(&p->now, RAW_RUNQUEUE_NS, (int64_t)run_delay_ns);
 }
 
 /* Two instruments may know the same counter; the one that is ahead is right. */

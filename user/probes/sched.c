@@ -120,22 +120,14 @@ static int open_tp_btf(void *self, char *reason)
 	return err;
 }
 
-static void add_clocks(struct process *p, int64_t lifetime_ns, int64_t runtime_ns,
-		       int64_t run_delay_ns)
+static void add_clocks(struct process *p, const struct sched_clocks *c)
 {
-	p->lifetime_ns += lifetime_ns;
-	raw_add(&p->now, RAW_ONCPU_NS, runtime_ns);
-	raw_add(&p->now, RAW_RUNQUEUE_NS, run_delay_ns);
-}
-
-static void add_kernel_clocks(struct process *p, const struct sched_clocks *c)
-{
-	add_clocks(p, (int64_t)c->lifetime_ns, (int64_t)c->runtime_ns, (int64_t)c->run_delay_ns);
+	process_add_clocks(p, c->lifetime_ns, c->runtime_ns, c->run_delay_ns);
 }
 
 static void add_ended(struct process *p, const struct sched_process *v)
 {
-	add_kernel_clocks(p, &v->clocks);
+	add_clocks(p, &v->clocks);
 	process_add_switches(p, v->voluntary, v->involuntary);
 }
 
@@ -206,8 +198,8 @@ static int read_live(struct sched *s)
 {
 	int err;
 
-	s->env->live_counts = s->env->live_clocks && !s->has_exited && !s->has_left;
-	if (s->env->live_counts)
+	s->env->wants_counts = s->env->reads_threads && !s->has_exited && !s->has_left;
+	if (s->env->wants_counts)
 		return 0;
 	err = bpf_reader_read(&s->threads);
 	if (!err)
@@ -225,7 +217,7 @@ static void add_now(struct process_table *table, const struct bpf_reader *r)
 		struct process *p = process_find(table, v->process);
 
 		if (p)
-			add_kernel_clocks(p, &v->clocks);
+			add_clocks(p, &v->clocks);
 	}
 }
 
@@ -245,18 +237,18 @@ static int read_tp_btf(void *self)
 	HASH_ITER(hh, table->by_id, p, next) {
 		p->live_threads = 0;
 		p->counted_switches = 0;
-		p->lifetime_ns = 0;
 		s->has_untracked |= p->untracked;
 		s->has_exited |= p->exited;
 	}
+	s->env->wants_clocks = s->env->reads_threads;
 	err = read_ended(s);
-	if (!err && !s->env->live_clocks)
+	if (!err && !s->env->wants_clocks)
 		err = bpf_reader_read(&s->now);
 	if (!err)
 		err = read_live(s);
 	if (err)
 		return err;
-	if (!s->env->live_clocks)
+	if (!s->env->wants_clocks)
 		add_now(table, &s->now);
 	if (!has_last_read(s)) {
 		add_all_ended(s, true, true);
@@ -283,7 +275,7 @@ static void settle_clocks(struct process *p)
 	int64_t oncpu = p->now.v[RAW_CPU_NS] > p->now.v[RAW_ONCPU_NS] ? p->now.v[RAW_CPU_NS] :
 									p->now.v[RAW_ONCPU_NS];
 	int64_t runqueue = p->now.v[RAW_RUNQUEUE_NS];
-	int64_t blocked = p->lifetime_ns - oncpu - runqueue;
+	int64_t blocked = p->now.v[RAW_BLOCKED_NS] - oncpu - runqueue;
 
 	set_clock(p, RAW_ONCPU_NS, oncpu);
 	set_clock(p, RAW_RUNQUEUE_NS, runqueue);
@@ -313,10 +305,7 @@ static int confirm(void *self)
 	if (!s->skel)
 		return 0;
 	HASH_ITER(hh, s->env->table->by_id, p, next) {
-		if (s->env->live_clocks && p->live.lifetime_ns)
-			add_clocks(p, p->live.lifetime_ns, p->live.runtime_ns,
-				   p->live.run_delay_ns);
-		if (p->lifetime_ns)
+		if (p->now.v[RAW_BLOCKED_NS] != RAW_UNKNOWN)
 			settle_clocks(p);
 		if (p->seen && !process_ended(p))
 			check_process(p);

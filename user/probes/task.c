@@ -101,7 +101,7 @@ static int open_iter(void *self, char *reason)
 	err = start_bpf(t, reason);
 	if (err)
 		close_bpf(t);
-	t->env->live_clocks = !err;
+	t->env->reads_threads = !err;
 	return err;
 }
 
@@ -115,13 +115,14 @@ void task_add_account(struct process *p, const struct task_account *a)
 	raw_add(&p->now, RAW_CPU_SYSTEM_NS, a->stime_ns);
 }
 
-static void add_clocks(struct process_clocks *live, const struct task_thread_rec *rec)
+static void add_for_sched(const struct probe_env *env, struct process *p,
+			  const struct task_thread_rec *rec)
 {
-	if (!rec->lifetime_ns)
-		return;
-	live->lifetime_ns += (int64_t)rec->lifetime_ns;
-	live->runtime_ns += (int64_t)rec->account.runtime_ns;
-	live->run_delay_ns += (int64_t)rec->run_delay_ns;
+	if (env->wants_clocks && rec->lifetime_ns)
+		process_add_clocks(p, rec->lifetime_ns, rec->account.runtime_ns,
+				   rec->run_delay_ns);
+	if (env->wants_counts)
+		process_add_switches(p, rec->counted_voluntary, rec->counted_involuntary);
 }
 
 static void known(struct process *p, enum raw_id id, int64_t value)
@@ -179,10 +180,7 @@ static size_t parse(struct task *t, const char *data, size_t len)
 		p = find(t, rec->process);
 		if (p) {
 			task_add_account(p, &rec->account);
-			add_clocks(&p->live, rec);
-			if (t->env->live_counts)
-				process_add_switches(p, rec->counted_voluntary,
-						     rec->counted_involuntary);
+			add_for_sched(t->env, p, rec);
 			p->kernel_voluntary += rec->account.voluntary;
 			p->kernel_involuntary += rec->account.involuntary;
 			p->seen_threads++;
@@ -202,7 +200,7 @@ static int run_iterator(struct task *t)
 	int fd;
 
 	t->at = NULL;
-	t->skel->bss->task_counted = t->env->live_counts;
+	t->skel->bss->task_counted = t->env->wants_counts;
 	fd = bpf_iter_create(bpf_link__fd(t->skel->links.task_read));
 	if (fd < 0)
 		return -errno;
@@ -304,7 +302,6 @@ static int read_iter(void *self)
 		p->seen = p->may_run = false;
 		p->seen_threads = 0;
 		p->kernel_voluntary = p->kernel_involuntary = 0;
-		p->live = (struct process_clocks){ 0 };
 		if (p->untracked)
 			task_begin_untracked(p, t->skel->bss->task_untracked);
 	}

@@ -10,7 +10,7 @@ void task_begin_untracked(struct process *p, const struct task_account *ended)
 {
 	const struct task_account *a = &ended[UNTRACKED_SLOT(p->id)];
 
-	p->seen_leaders = 0;
+	p->alive = 0;
 	p->unknown_fds = p->unknown_files = false;
 	task_add_account(p, a);
 	p->kernel_voluntary = (int64_t)a->voluntary;
@@ -36,7 +36,7 @@ void task_add_untracked(struct process *p, const struct task_leader_rec *rec)
 	raw_add(&p->now, RAW_THREADS, rec->threads);
 	p->kernel_voluntary += rec->ended.voluntary;
 	p->kernel_involuntary += rec->ended.involuntary;
-	p->seen_leaders++;
+	p->alive++;
 }
 
 void task_finish_untracked(struct process *p)
@@ -49,6 +49,5 @@ void task_finish_untracked(struct process *p)
 		p->now.v[RAW_OPEN_FILES] = RAW_UNKNOWN;
 	raw_max(&p->now, RAW_VOLUNTARY, p->kernel_voluntary);
 	raw_max(&p->now, RAW_INVOLUNTARY, p->kernel_involuntary);
-	p->alive = p->seen_leaders;
-	p->gone = !p->seen_leaders;
+	p->gone = !p->alive;
 }

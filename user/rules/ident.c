@@ -25,16 +25,14 @@ struct ident {
 	struct ident_key key;
 	enum scope scope;
 	char comm[16];
+	uint32_t window_cnt;
 	uint64_t interval_ns;
-	struct alert_slot *alerts;
-	size_t alert_cnt;
-	bool *active; /* by rule: its alert is pending or firing */
-	size_t active_cnt;
-	bool *matched; /* by set of the catalog */
-	size_t set_cnt;
-	struct window *windows; /* by window of the catalog */
-	size_t window_cnt;
+	struct alert_slot *alerts; /* by rule */
+	bool *matched;		   /* by set of the catalog */
+	struct window *windows;	   /* by window of the catalog */
 	struct window_block *blocks; /* owned: their points */
+	uint32_t alert_cnt;
+	uint32_t set_cnt;
 };
 
 static struct ident_key key_of(const struct snapshot *s)
@@ -82,7 +80,6 @@ static void ident_free(struct ident *id)
 	}
 	free(id->windows);
 	free(id->matched);
-	free(id->active);
 	free(id->alerts);
 	free(id);
 }
@@ -119,7 +116,7 @@ static struct ident *ident_new(struct idents *all, const struct snapshot *s)
 }
 
 /* Room for want elements, the new ones zero. */
-static int fit(void *array, size_t size, size_t *cnt, size_t want)
+static int fit(void *array, size_t size, uint32_t *cnt, size_t want)
 {
 	void **v = array;
 	char *grown;
@@ -131,7 +128,7 @@ static int fit(void *array, size_t size, size_t *cnt, size_t want)
 		return -ENOMEM;
 	memset(grown + *cnt * size, 0, (want - *cnt) * size);
 	*v = grown;
-	*cnt = want;
+	*cnt = (uint32_t)want;
 	return 0;
 }
 
@@ -165,7 +162,7 @@ static int match(struct ident *id, const struct snapshot *s, const struct catalo
 }
 
 int ident_get(struct idents *all, const struct snapshot *s, const struct catalog *c,
-	      size_t rule_cnt, struct ident **ret)
+	      struct ident **ret)
 {
 	struct ident *id = ident_find(all, s);
 	int err = 0;
@@ -174,13 +171,8 @@ int ident_get(struct idents *all, const struct snapshot *s, const struct catalog
 		id = ident_new(all, s);
 	if (!id)
 		return -ENOMEM;
-	if (id->alert_cnt < rule_cnt || id->set_cnt < c->set_cnt ||
-	    id->window_cnt < c->window_cnt) {
-		err = fit(&id->alerts, sizeof(*id->alerts), &id->alert_cnt, rule_cnt);
-		if (!err)
-			err = fit(&id->active, sizeof(*id->active), &id->active_cnt, rule_cnt);
-		if (!err)
-			err = fit(&id->matched, sizeof(*id->matched), &id->set_cnt, c->set_cnt);
+	if (id->set_cnt < c->set_cnt || id->window_cnt < c->window_cnt) {
+		err = fit(&id->matched, sizeof(*id->matched), &id->set_cnt, c->set_cnt);
 		if (!err)
 			err = fit(&id->windows, sizeof(*id->windows), &id->window_cnt,
 				  c->window_cnt);
@@ -239,24 +231,21 @@ size_t ident_window_cnt(const struct ident *id)
 	return id->window_cnt;
 }
 
-size_t ident_alert_cnt(const struct ident *id)
+struct alert_slot *ident_alert(const struct ident *id, size_t rule)
 {
-	return id->alert_cnt;
+	return rule < id->alert_cnt ? &id->alerts[rule] : NULL;
 }
 
-struct alert_slot *ident_alert(struct ident *id, size_t rule)
+struct alert_slot *ident_alert_get(struct ident *id, size_t rule, size_t rule_cnt)
 {
+	if (fit(&id->alerts, sizeof(*id->alerts), &id->alert_cnt, rule_cnt))
+		return NULL;
 	return &id->alerts[rule];
 }
 
 bool ident_is_active(const struct ident *id, size_t rule)
 {
-	return id->active[rule];
-}
-
-void ident_note_state(struct ident *id, size_t rule)
-{
-	id->active[rule] = id->alerts[rule].state != ALERT_INACTIVE;
+	return rule < id->alert_cnt && id->alerts[rule].state != ALERT_INACTIVE;
 }
 
 bool ident_matches(const struct ident *id, int set)

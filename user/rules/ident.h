@@ -29,10 +29,9 @@ struct idents {
 };
 
 struct ident *ident_find(struct idents *all, const struct snapshot *s); /* NULL: not there */
-/* Found or made, with room for rule_cnt alerts and the catalog's windows: allocates only when
- * something is new. */
+/* Found or made, with room for the catalog's windows: allocates only when something is new. */
 int ident_get(struct idents *all, const struct snapshot *s, const struct catalog *c,
-	      size_t rule_cnt, struct ident **ret);
+	      struct ident **ret);
 struct ident *ident_next(struct ident *id); /* NULL after the last */
 void ident_remove(struct idents *all, struct ident *id);
 void ident_remove_all(struct idents *all);
@@ -43,12 +42,12 @@ int ident_observe(struct ident *id, const struct snapshot *s, const struct catal
 void ident_copy_window(struct ident *id, size_t to, const struct ident *old, size_t from);
 
 size_t ident_window_cnt(const struct ident *id);
-size_t ident_alert_cnt(const struct ident *id);
-struct alert_slot *ident_alert(struct ident *id, size_t rule);
-/* Pending or firing. Most are not, and need no slot fetched from memory to learn that. */
+/* Of most no alert was ever pending or firing, and they have no slots: NULL is inactive. */
+struct alert_slot *ident_alert(const struct ident *id, size_t rule);
+/* Likewise, but made where it is not there, of rule_cnt; NULL: out of memory. */
+struct alert_slot *ident_alert_get(struct ident *id, size_t rule, size_t rule_cnt);
+/* Pending or firing. */
 bool ident_is_active(const struct ident *id, size_t rule);
-/* After each change of the slot's state. */
-void ident_note_state(struct ident *id, size_t rule);
 bool ident_matches(const struct ident *id, int set);
 /* NULL: no window of this index is in use for this process. */
 const struct window *ident_window(const struct ident *id, int window);

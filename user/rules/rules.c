@@ -248,29 +248,31 @@ void rules_describe(const struct rules *r, size_t index, struct rule_record *ret
 
 /* ---- evaluating ---- */
 
-static void eval_rule(struct rules *r, size_t i, struct change *c, rules_emit_fn emit, void *ctx)
+static int eval_rule(struct rules *r, size_t i, struct change *c, rules_emit_fn emit, void *ctx)
 {
 	struct ident *id = (struct ident *)c->eval.id;
-	struct alert_slot *slot = ident_alert(id, i);
+	struct alert_slot *slot;
 
 	c->rule = r->v[i];
 	c->eval.expr = c->rule->expr;
 	c->verdict = eval_node(&c->eval, c->rule->expr->root);
 	if (c->verdict.is != VALUE_PRESENT && !ident_is_active(id, i))
-		return;
+		return 0;
+	slot = ident_alert_get(id, i, r->cnt);
+	if (!slot)
+		return -ENOMEM;
 	c->slot = slot;
 	c->before = slot->state;
-	if (!state_step(c->rule, slot, c->verdict, c->eval.s, &c->state))
-		return;
-	ident_note_state(id, i);
-	alert_emit(c, &r->scratch, emit, ctx);
+	if (state_step(c->rule, slot, c->verdict, c->eval.s, &c->state))
+		alert_emit(c, &r->scratch, emit, ctx);
+	return 0;
 }
 
 int rules_eval(struct rules *r, const struct snapshot *s, rules_emit_fn emit, void *ctx)
 {
 	struct ident *id = NULL;
 	struct change c = { .eval = { .s = s, .judged = field_is_short(s) ? NULL : s->v } };
-	int err = ident_get(&r->idents, s, &r->catalog, r->cnt, &id);
+	int err = ident_get(&r->idents, s, &r->catalog, &id);
 
 	if (!err)
 		err = ident_observe(id, s, &r->catalog);
@@ -279,9 +281,9 @@ int rules_eval(struct rules *r, const struct snapshot *s, rules_emit_fn emit, vo
 	if (s->custom_cnt && r->awaited_cnt)
 		note_seen(r, s);
 	c.eval.id = id;
-	for (size_t i = 0; i < r->cnt; i++)
-		eval_rule(r, i, &c, emit, ctx);
-	return 0;
+	for (size_t i = 0; !err && i < r->cnt; i++)
+		err = eval_rule(r, i, &c, emit, ctx);
+	return err;
 }
 
 size_t rules_firing(struct rules *r, const struct snapshot *s, const char *const **ret)
@@ -289,7 +291,7 @@ size_t rules_firing(struct rules *r, const struct snapshot *s, const char *const
 	struct ident *id = ident_find(&r->idents, s);
 	size_t cnt = 0;
 
-	for (size_t i = 0; id && i < ident_alert_cnt(id); i++)
+	for (size_t i = 0; id && i < r->cnt; i++)
 		if (ident_is_active(id, i) && ident_alert(id, i)->state == ALERT_FIRING)
 			r->firing[cnt++] = r->v[i]->name;
 	*ret = r->firing;
@@ -304,16 +306,15 @@ static void resolve(struct rules *r, struct ident *id, size_t i, const struct sn
 	struct change c = {
 		.rule = r->v[i],
 		.eval = { .expr = r->v[i]->expr, .s = s, .id = id },
-		.before = slot->state,
 		.state = ALERT_RESOLVED,
 		.slot = slot,
 		.ended = ended,
 	};
 
-	if (slot->state == ALERT_INACTIVE)
+	if (!ident_is_active(id, i))
 		return;
+	c.before = slot->state;
 	slot->state = ALERT_INACTIVE;
-	ident_note_state(id, i);
 	alert_emit(&c, &r->scratch, emit, ctx);
 }
 
@@ -323,7 +324,7 @@ void rules_forget(struct rules *r, const struct snapshot *s, rules_emit_fn emit,
 
 	if (!id)
 		return;
-	for (size_t i = 0; i < ident_alert_cnt(id); i++)
+	for (size_t i = 0; i < r->cnt; i++)
 		resolve(r, id, i, s, "it ended", emit, ctx);
 	ident_remove(&r->idents, id);
 }
@@ -347,9 +348,11 @@ static int copy_idents(const struct rules *r, struct rules *next)
 		int err;
 
 		ident_describe(id, &s);
-		err = ident_get(&next->idents, &s, &next->catalog, next->cnt, &copy);
+		err = ident_get(&next->idents, &s, &next->catalog, &copy);
 		if (err)
 			return err;
+		if (next->cnt && ident_alert(id, 0) && !ident_alert_get(copy, 0, next->cnt))
+			return -ENOMEM;
 	}
 	return 0;
 }
@@ -359,7 +362,7 @@ static void move_ident(struct rules *r, struct ident *from, struct rules *next,
 {
 	struct ident *to = ident_find(&next->idents, s);
 
-	for (size_t i = 0; i < ident_alert_cnt(from); i++) {
+	for (size_t i = 0; i < r->cnt && ident_alert(from, i); i++) {
 		size_t same = find_same(next, r->v[i]);
 
 		if (same == next->cnt) {
@@ -367,7 +370,6 @@ static void move_ident(struct rules *r, struct ident *from, struct rules *next,
 			continue;
 		}
 		*ident_alert(to, same) = *ident_alert(from, i);
-		ident_note_state(to, same);
 	}
 	for (size_t i = 0; i < ident_window_cnt(from); i++) {
 		int same = catalog_find_window(&next->catalog, &r->catalog, i);

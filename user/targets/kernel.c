@@ -255,6 +255,7 @@ static int mirror(struct targets *t, uint64_t id, const struct member *m)
 	if (m->flags & MEMBER_BASE && p->first.v[RAW_CPU_NS] == RAW_UNKNOWN)
 		set_base(p, &m->base);
 	p->groups = m->groups;
+	p->executed |= p->execs != m->execs;
 	p->execs = m->execs;
 	memcpy(p->comm, m->comm, sizeof(p->comm));
 	p->comm[sizeof(p->comm) - 1] = '\0';

@@ -13,13 +13,6 @@
 
 #define PROCESS_FD_NONE (-1)
 
-/* Of its threads alive, summed. */
-struct process_clocks {
-	int64_t lifetime_ns;
-	int64_t runtime_ns;
-	int64_t run_delay_ns;
-};
-
 struct process {
 	UT_hash_handle hh; /* beside the key: a search touches one line of memory */
 	uint64_t id;	   /* PROCESS_ID: PID and start time */
@@ -29,35 +22,32 @@ struct process {
 	uint64_t groups_before; /* at the tick before: what it did until it left still counts */
 	char comm[16];
 	uint32_t execs;
-	uint32_t execs_told; /* of them, already in an event */
 	bool plain;	   /* target of its own, by PID */
 	bool born;	   /* under watch: its counts started at 0 */
 	bool inserted;	   /* with its groups, by user space, into the kernel side */
 	bool initial;	   /* was there when ktally attached */
 	bool held;	   /* a command at its gate */
 	bool untracked;	   /* no process, but those that are counted together; pid 0, born, told */
-	uint32_t alive;	   /* of them, now */
-	uint64_t born_cnt; /* of them, so far */
 	bool told;	   /* its start is in the stream, or it was there before */
 	bool exited;	   /* the kernel said so */
 	bool gone;	   /* a reader found it missing */
 	bool exit_known;
-	int exit_status;   /* as from waitpid(2) */
-	uint8_t grace;	   /* reads since exited in which threads of it were still switching */
-	uint32_t live_threads; /* that the sched instrument still has an entry for */
 	bool seen;	   /* by the task instrument, at this read */
 	bool may_run;	   /* a thread of it was on a CPU then */
-	uint32_t seen_threads;
-	uint32_t seen_leaders; /* of an untracked entry */
-	bool unknown_fds;      /* likewise: one has a table too large to be read */
+	bool unknown_fds;      /* of an untracked entry: one has a table too large to be read */
 	bool unknown_files;
+	bool executed;	   /* since the last event that said so */
+	uint8_t grace;	   /* reads since exited in which threads of it were still switching */
+	int exit_status;   /* as from waitpid(2) */
+	int dir_fd;	   /* /proc/PID, or PROCESS_FD_NONE */
+	uint32_t live_threads; /* that the sched instrument still has an entry for */
+	uint32_t seen_threads;
+	uint32_t alive;	   /* of an untracked entry: processes, and how many came so far */
+	uint64_t born_cnt;
 	int64_t kernel_voluntary;   /* the kernel's own switch counts, at this read */
 	int64_t kernel_involuntary;
 	int64_t kernel_switches_before; /* both, at the read before; RAW_UNKNOWN: none */
 	int64_t counted_switches;	/* by the sched instrument, at this read */
-	int64_t lifetime_ns;		/* likewise: of all its threads, summed */
-	struct process_clocks live;	/* by the task instrument, at this read */
-	int dir_fd;	   /* /proc/PID, or PROCESS_FD_NONE */
 	int64_t fd_base; /* open descriptors when its counting began; RAW_UNKNOWN: not yet known */
 	struct raw_row now;
 	struct raw_row last; /* what was known at the tick before */
