@@ -235,6 +235,9 @@ struct fdtable {
 
 struct files_struct {
 	struct fdtable *fdt;
+	struct fdtable fdtab;
+	unsigned long open_fds_init[1];
+	struct file *fd_array[64];
 };
 
 struct rlimit {
