@@ -171,11 +171,13 @@ static __always_inline void write_leader(struct seq_file *seq, struct task_struc
 	bpf_seq_write(seq, &rec, sizeof(rec));
 }
 
+/* Whatever its TID was then: a thread that executes takes its leader's. */
 static __always_inline void read_counted(struct task_thread_rec *rec, struct task_struct *task)
 {
-	struct sched_thread *t = thread_counted((u64)task, task);
+	u64 key = (u64)task;
+	struct sched_thread *t = bpf_map_lookup_elem(&sched_threads, &key);
 
-	if (!t)
+	if (!t || t->process != rec->process)
 		return;
 	rec->counted_voluntary = t->voluntary;
 	rec->counted_involuntary = t->involuntary;

@@ -15,12 +15,4 @@ struct {
 	__type(value, struct sched_thread);
 } sched_threads SEC(".maps");
 
-/* NULL also for one that an earlier thread at this address has left. */
-static __always_inline struct sched_thread *thread_counted(u64 key, struct task_struct *task)
-{
-	struct sched_thread *t = bpf_map_lookup_elem(&sched_threads, &key);
-
-	return t && t->tid == task->pid ? t : NULL;
-}
-
 #endif

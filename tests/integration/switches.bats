@@ -94,6 +94,23 @@ compare_at_rest() {
 	assert_within "involuntary" "$(w .context_switches_involuntary totals.json)" "$(w .nivcsw)" 5
 }
 
+@test "switches: a thread that executes brings its own along" {
+	require_root
+	cat >exec.py <<-'END'
+		import os, threading, time
+		def execute():
+		    for _ in range(307):
+		        time.sleep(0.001)
+		    os.execv("/bin/sh", ["sh", "-c", "while [ $((i += 1)) -lt 2000000 ]; do :; done"])
+		threading.Thread(target=execute).start()
+		time.sleep(60)
+	END
+	record -- /usr/bin/python3 exec.py
+	assert_equal "$status" 0
+	assert_equal "$(q '[snapshots[].context_switches_unattributed // empty] | unique | tojson')" '[0]'
+	assert_equal "$(q 'last_snapshot.context_switches >= 307')" true
+}
+
 @test "switches: CPU time of a process that has ended, within two percent" {
 	require_root
 	record -- "$WORKLOADS/burn" -t 2 --ms 1000 --system 40
