@@ -32,6 +32,12 @@
 		 bpf_get_current_task_btf()->field :                                   \
 		 BPF_CORE_READ((struct task_struct *)bpf_get_current_task(), field))
 
+/* May a load fault? 6.4, commit 0108a4e9f358: before, the kernel kept two entries of a program with
+ * several functions, one without the table of loads that may, and was lost when it found that
+ * one. Nothing in BTF says so, but what came soon after does. Where it is not there, pointers that
+ * may be NULL, or gone, are followed by helpers alone. */
+#define LOADS_MAY_FAULT bpf_core_enum_value_exists(enum bpf_link_type, BPF_LINK_TYPE_TCX)
+
 /* 5.14, commit 2f064a59a11f: task_struct.state became __state. */
 struct task_struct___old_state {
 	long state;

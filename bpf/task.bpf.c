@@ -108,12 +108,13 @@ static __always_inline s64 regular_files(struct file **slots, unsigned long *bit
 static __always_inline bool read_first_table(struct files_struct *files,
 					     struct task_leader_rec *rec)
 {
-	u64 bits = files->open_fds_init[0];
 	s64 regular = 0;
+	u64 bits;
 	u32 i;
 
-	if (files->fdt != &files->fdtab)
+	if (!LOADS_MAY_FAULT || files->fdt != &files->fdtab)
 		return false;
+	bits = files->open_fds_init[0];
 #pragma unroll
 	for (i = 0; i < 64; i++)
 		if (bits & (1ULL << i))
@@ -126,10 +127,10 @@ static __always_inline bool read_first_table(struct files_struct *files,
 /* Tables are of whole words, 64 descriptors at least. */
 static __always_inline void read_fds(struct files_struct *files, struct task_leader_rec *rec)
 {
-	struct fdtable *fdt = files->fdt;
-	u32 words = fdt->max_fds / 64;
-	/* By a helper: since 6.17 the fields are pointers to the verifier, and no arguments of
-	 * global functions. */
+	/* By helpers: there may be none of it any more; and since 6.17 the fields are pointers to
+	 * the verifier, and no arguments of global functions. */
+	struct fdtable *fdt = BPF_CORE_READ(files, fdt);
+	u32 words = BPF_CORE_READ(fdt, max_fds) / 64;
 	struct file **slots = BPF_CORE_READ(fdt, fd);
 	unsigned long *bits = BPF_CORE_READ(fdt, open_fds);
 

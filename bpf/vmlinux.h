@@ -48,6 +48,10 @@ enum bpf_func_id {
 	BPF_FUNC_task_pt_regs = 175, /* since 5.15, commit dd6e10fbd9fb */
 };
 
+enum bpf_link_type {
+	BPF_LINK_TYPE_TCX = 11, /* since 6.6, commit e420bed02507 */
+};
+
 enum {
 	BPF_ANY = 0,
 	BPF_NOEXIST = 1,

@@ -97,6 +97,11 @@ note_guest() {
 		"${values[*]}" >"$RESULTS/$series-$mode.guest"
 }
 
+# What a kernel that was harmed says, which kills a process and goes on.
+harm() {
+	tr -d '\r' <"$1" | sed -nE 's/.*((BUG: (kernel NULL|unable to handle)|Oops: |general protection).*)/\1/p'
+}
+
 # One guest: its output, then its rows in $RESULTS/SERIES-MODE.tsv.
 run_guest() {
 	local series=$1 mode=$2 dir=$3 name=$RESULTS/$1-$2 ended='' start=$SECONDS parameters=()
@@ -114,6 +119,10 @@ run_guest() {
 		-v fixed="$(built_preemption "$dir")" \
 		-v lacks="$(lacking "$dir" | tr '\n' ' ')" \
 		-f "$KERNELS/judge.awk" - "$name.out" >"$name.tsv"
+	if [[ $(harm "$name.log") ]]; then
+		printf '%s\t%s\t-\tkernel:log\terror\tfail\t%s\n' "$series" "$mode" \
+			"$(harm "$name.log" | sed -n 1p)" >>"$name.tsv"
+	fi
 	say "$series $mode: $(cut -f6 "$name.tsv" | sort | uniq -c | awk '{ print $1, $2 }' |
 		paste -sd, | sed 's/,/, /g') in $((SECONDS - start)) s"
 }
