@@ -57,7 +57,7 @@ wanted_cases() {
 
 	while read -r id rest; do
 		# shellcheck disable=SC2053 # a pattern is meant
-		[[ $id == $pattern ]] && echo "$id $rest"
+		[[ $id != $pattern ]] || echo "$id $rest"
 	done <"$OUT/cases"
 }
 
