@@ -91,6 +91,11 @@ struct mm_struct___old {
 	struct mm_rss_stat___old rss_stat;
 } __attribute__((preserve_access_index));
 
+static __always_inline s64 not_negative(s64 x)
+{
+	return x < 0 ? 0 : x;
+}
+
 static __always_inline s64 mm_pages(struct mm_struct *mm, u32 member)
 {
 	void *stat = (void *)mm;
@@ -104,7 +109,18 @@ static __always_inline s64 mm_pages(struct mm_struct *mm, u32 member)
 		stat += bpf_core_field_offset(struct mm_struct___old, rss_stat) +
 			member * sizeof(s64);
 	bpf_probe_read_kernel(&pages, sizeof(pages), stat);
-	return pages < 0 ? 0 : pages;
+	return not_negative(pages);
+}
+
+/* By plain loads where they may fault, for which an element is known by its number alone. */
+static __always_inline s64 mm_resident_pages(struct mm_struct *mm)
+{
+	if (LOADS_MAY_FAULT)
+		return not_negative(mm->rss_stat[MM_FILEPAGES].count) +
+		       not_negative(mm->rss_stat[MM_ANONPAGES].count) +
+		       not_negative(mm->rss_stat[MM_SHMEMPAGES].count);
+	return mm_pages(mm, MM_FILEPAGES) + mm_pages(mm, MM_ANONPAGES) +
+	       mm_pages(mm, MM_SHMEMPAGES);
 }
 
 /* 6.1, commit 7f203bc89eb6: cgroup.ancestor_ids[] became ancestors[]. */

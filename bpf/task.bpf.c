@@ -55,9 +55,7 @@ static __always_inline s64 rss_bytes(struct mm_struct *mm)
 {
 	if (!mm)
 		return TASK_UNKNOWN;
-	return (mm_pages(mm, MM_FILEPAGES) + mm_pages(mm, MM_ANONPAGES) +
-		mm_pages(mm, MM_SHMEMPAGES))
-	       << PAGE_SHIFT;
+	return mm_resident_pages(mm) << PAGE_SHIFT;
 }
 
 static __always_inline bool is_regular(struct file *file)
@@ -165,7 +163,7 @@ static __always_inline void write_leader(struct seq_file *seq, struct task_struc
 		read_fds(p->files, &rec);
 	/* A table that its process has left meanwhile may be another's already. */
 	asm volatile("" ::: "memory");
-	if (BPF_CORE_READ(leader, files) != p->files)
+	if (leader->files != p->files)
 		rec.fds = rec.regular_files = TASK_UNKNOWN;
 	rec.fds_limit = p->signal->rlim[RLIMIT_NOFILE].rlim_cur;
 	rec.threads = p->signal->nr_threads;
@@ -199,7 +197,7 @@ int task_read(struct bpf_iter__task *ctx)
 	watch = watched_as(task->tgid);
 	if (watch == WATCH_NONE)
 		return 0;
-	parts = (struct process_parts){ task->signal, BPF_CORE_READ(task, mm), task->files };
+	parts = (struct process_parts){ task->signal, task->mm, task->files };
 	if (watch >= WATCH_UNTRACKED && !parts.signal->live.counter)
 		return 0; /* it has ended, and is in task_untracked */
 	leads = task->pid == task->tgid;
