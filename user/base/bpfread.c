@@ -239,8 +239,9 @@ int bpf_run_program(const struct bpf_program *prog, const uint64_t *args, size_t
 	return err ? err : (int)opts.retval;
 }
 
-void bpf_reader_forget(const struct bpf_reader *r, uint64_t key)
+void bpf_reader_forget(struct bpf_reader *r, uint64_t key)
 {
+	r->still = false;
 	if (!r->forget || bpf_run_program(r->forget, &key, sizeof(key)))
 		bpf_map_delete_elem(bpf_map__fd(r->map), &key);
 }

@@ -82,7 +82,7 @@ const void *bpf_reader_key(const struct bpf_reader *r, size_t i);
 const void *bpf_reader_value(const struct bpf_reader *r, size_t i);
 
 /* Takes the element of this key out of the map, if there is one. */
-void bpf_reader_forget(const struct bpf_reader *r, uint64_t key);
+void bpf_reader_forget(struct bpf_reader *r, uint64_t key);
 
 /* Runs a raw_tp program that is attached to nothing. What it returned, or -errno. */
 int bpf_run_program(const struct bpf_program *prog, const uint64_t *args, size_t args_size);

@@ -175,7 +175,7 @@ static bool is_watched(const struct bpf_shared *shared, uint64_t id)
 }
 
 /* A process that left its target takes its threads' entries along here. */
-static void add_live(const struct probe_env *env, const struct bpf_reader *r)
+static void add_live(const struct probe_env *env, struct bpf_reader *r)
 {
 	size_t i;
 
@@ -238,7 +238,7 @@ static int read_tp_btf(void *self)
 		p->live_threads = 0;
 		p->counted_switches = 0;
 		s->has_untracked |= p->untracked;
-		s->has_exited |= p->exited;
+		s->has_exited |= p->exited && !p->untracked;
 	}
 	s->env->wants_clocks = s->env->reads_threads;
 	err = read_ended(s);
@@ -268,6 +268,12 @@ static void set_clock(struct process *p, enum raw_id id, int64_t ns)
 		p->last.v[id] = ns;
 }
 
+/* No thread alive was seen, and none that ended: an entry without times says nothing. */
+static void forget_clocks(struct raw_row *now)
+{
+	now->v[RAW_ONCPU_NS] = now->v[RAW_RUNQUEUE_NS] = now->v[RAW_BLOCKED_NS] = RAW_UNKNOWN;
+}
+
 /* The time that its threads neither ran nor waited for a CPU they slept. How long they ran is known
  * best by the task instrument while they run, to the nanosecond, and here once they have ended. */
 static void settle_clocks(struct process *p)
@@ -277,6 +283,10 @@ static void settle_clocks(struct process *p)
 	int64_t runqueue = p->now.v[RAW_RUNQUEUE_NS];
 	int64_t blocked = p->now.v[RAW_BLOCKED_NS] - oncpu - runqueue;
 
+	if (p->now.v[RAW_BLOCKED_NS] <= 0) {
+		forget_clocks(&p->now);
+		return;
+	}
 	set_clock(p, RAW_ONCPU_NS, oncpu);
 	set_clock(p, RAW_RUNQUEUE_NS, runqueue);
 	set_clock(p, RAW_BLOCKED_NS, blocked > 0 ? blocked : 0);
@@ -305,8 +315,7 @@ static int confirm(void *self)
 	if (!s->skel)
 		return 0;
 	HASH_ITER(hh, s->env->table->by_id, p, next) {
-		if (p->now.v[RAW_BLOCKED_NS] != RAW_UNKNOWN)
-			settle_clocks(p);
+		settle_clocks(p);
 		if (p->seen && !process_ended(p))
 			check_process(p);
 	}
