@@ -58,9 +58,9 @@ static __always_inline s64 rss_bytes(struct mm_struct *mm)
 	return mm_resident_pages(mm) << PAGE_SHIFT;
 }
 
-static __always_inline bool is_regular(struct file *file)
+static __always_inline bool is_regular(u32 mode)
 {
-	return (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) == S_IFREG;
+	return (mode & S_IFMT) == S_IFREG;
 }
 
 /* Of the 64 descriptors whose bits these are. Eight slots are read at once: a read that may fault
@@ -80,7 +80,7 @@ __noinline u64 regular_in_word(u64 slots_at, u64 word)
 		bpf_probe_read_kernel(slots, sizeof(slots), (struct file **)slots_at + i);
 		for (j = 0; j < 8; j++)
 			if (bits & (1U << j))
-				regular += is_regular(slots[j]);
+				regular += is_regular(BPF_CORE_READ(slots[j], f_inode, i_mode));
 	}
 	return regular;
 }
@@ -116,7 +116,7 @@ static __always_inline bool read_first_table(struct files_struct *files,
 #pragma unroll
 	for (i = 0; i < 64; i++)
 		if (bits & (1ULL << i))
-			regular += (files->fd_array[i]->f_inode->i_mode & S_IFMT) == S_IFREG;
+			regular += is_regular(files->fd_array[i]->f_inode->i_mode);
 	rec->fds = popcount64(bits);
 	rec->regular_files = regular;
 	return true;
