@@ -94,6 +94,14 @@ static uint64_t lost(const void *self)
 	return (uint64_t)((const struct fake *)self)->reads;
 }
 
+static size_t skips(const void *self, struct bpf_skip *list, size_t max)
+{
+	if (!max)
+		return 0;
+	list[0] = (struct bpf_skip){ "fake_program", 10 * lost(self) };
+	return 1;
+}
+
 static const struct rung opens_rungs[] = {
 	{ .name = "never", .bpf = true, .open = refuse, .read = read_opens },
 	{ .name = "good", .provides = RAW_BIT(FD_OPENS), .open = open_fake, .read = read_opens },
@@ -106,6 +114,7 @@ static const struct rung balance_rungs[] = {
 static const struct instrument opens = {
 	.name = "opens", .rungs = opens_rungs, .rung_cnt = ARRAY_LEN(opens_rungs), .make = make,
 	.destroy = free, .joined = joined, .confirm = confirm, .forget = forget, .lost = lost,
+	.skips = skips,
 };
 /* Everything that may be NULL is. */
 static const struct instrument balance = {
@@ -215,6 +224,7 @@ static void a_failure_names_its_instrument(void **state)
 static void every_instrument_is_read_once_a_tick(void **state)
 {
 	struct world *w = *state;
+	struct bpf_skip list[1];
 
 	open_all(w);
 	tick(w);
@@ -224,6 +234,10 @@ static void every_instrument_is_read_once_a_tick(void **state)
 	assert_int_equal(fake(w, 1)->reads, 2);
 	assert_int_equal(sampler_lost(&w->s, 0), 2);
 	assert_int_equal(sampler_lost(&w->s, 1), 0);
+	assert_int_equal(sampler_skips(&w->s, 0, list, 1), 1);
+	assert_int_equal(list[0].count, 20);
+	assert_int_equal(sampler_skips(&w->s, 0, list, 0), 0);
+	assert_int_equal(sampler_skips(&w->s, 1, list, 1), 0);
 	assert_true(w->s.env.now_ns > 0);
 }
 

@@ -153,16 +153,6 @@ static uint64_t misses_of(const struct bpf_program *prog)
 	return info.recursion_misses;
 }
 
-uint64_t bpfload_misses(const struct bpf_object *obj)
-{
-	struct bpf_program *prog;
-	uint64_t misses = 0;
-
-	bpf_object__for_each_program(prog, obj)
-		misses += misses_of(prog);
-	return misses;
-}
-
 size_t bpfload_skips(const struct bpf_object *obj, struct bpf_skip *list, size_t max)
 {
 	struct bpf_program *prog;
@@ -271,14 +261,17 @@ struct multi_info {
 	__u64 missed;
 };
 
-uint64_t bpfload_multi_missed(const struct bpf_link *link)
+size_t bpfload_multi_skip(const struct bpf_link *link, const char *name, struct bpf_skip *ret,
+			  size_t room)
 {
 	struct multi_info info = { 0 };
 	__u32 len = sizeof(info);
 
-	if (!link || bpf_obj_get_info_by_fd(bpf_link__fd(link), &info, &len))
+	if (!room || !link || bpf_obj_get_info_by_fd(bpf_link__fd(link), &info, &len) ||
+	    len != sizeof(info) || !info.missed)
 		return 0;
-	return len == sizeof(info) ? info.missed : 0;
+	*ret = (struct bpf_skip){ name, info.missed };
+	return 1;
 }
 
 int bpfload_attach_task_iter(const struct bpf_program *prog, int32_t only_pid,

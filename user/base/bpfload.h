@@ -45,15 +45,13 @@ int bpfload_start(struct bpf_object_skeleton *s, const char *const *programs, ch
 int bpfload_refuse(char *reason, const char *stage, int err);
 
 /* Times that the kernel skipped one of the object's programs because it was already running on that
- * CPU: events that nobody counted. 0 before 5.12, which neither skips nor says so. */
-uint64_t bpfload_misses(const struct bpf_object *obj);
-
-/* The same by program: those that were skipped, max of them at most. The names are the object's. */
+ * CPU: events that nobody counted. None before 5.12, which neither skips nor says so. */
 struct bpf_skip {
-	const char *program;
-	uint64_t count;
+	const char *program; /* borrowed from the object */
+	uint64_t count;	     /* never 0 */
 };
 
+/* Those that were skipped, max of them at most; their number. A system call for each program. */
 size_t bpfload_skips(const struct bpf_object *obj, struct bpf_skip *list, size_t max);
 
 /* What the kernel says of the object's loaded programs: runs, and ns in them, since it began to
@@ -73,8 +71,10 @@ int bpfload_count_runs(void);
 uint64_t bpfload_map_bytes(const struct bpf_object *obj, const struct bpf_shared *shared);
 
 /* Calls that a kprobe.multi link never came to its program for: return probes beyond those that the
- * kernel keeps ready (before they had a shadow stack per task, 6.14). 0 before 6.7. */
-uint64_t bpfload_multi_missed(const struct bpf_link *link);
+ * kernel keeps ready (before they had a shadow stack per task, 6.14). As one of bpfload_skips();
+ * none before 6.7. name is borrowed. */
+size_t bpfload_multi_skip(const struct bpf_link *link, const char *name, struct bpf_skip *ret,
+			  size_t room);
 
 /* kprobe.multi by symbol: libbpf 1.1 finds no pattern where /proc/kallsyms cannot be read.
  * NULL-terminated symbols; all must exist. */

@@ -16,7 +16,6 @@
 #include "monitor/verdicts.h"
 #include "targets/command.h"
 
-#define PROGRAMS_MAX 64 /* of all objects */
 #define DRAIN_MS 1000 /* a reader that is still slow at the end gets so long */
 
 static void note_write(struct ktally_monitor *m, struct monitor_output *o, int err)
@@ -318,38 +317,22 @@ static void drain(struct ktally_monitor *m)
 		after_write(m, &m->outputs[i], output_drain(m->outputs[i].out, DRAIN_MS));
 }
 
-static size_t describe_skips(const struct ktally_monitor *m, struct loss_record *ret)
-{
-	struct bpf_skip skips[PROGRAMS_MAX];
-	size_t i, n = targets_skips(&m->targets, skips, PROGRAMS_MAX);
-
-	n += sampler_skips(&m->sampler, skips + n, PROGRAMS_MAX - n);
-	for (i = 0; i < n; i++)
-		ret[i] = (struct loss_record){ skips[i].program, skips[i].count };
-	return n;
-}
-
 /* What waits for a slow reader goes first, so that there is room for the trailer and its counts are
  * the last word. */
 void monitor_emit_trailer(struct ktally_monitor *m)
 {
 	struct averages *averages = calloc(m->targets.cnt, sizeof(*averages));
-	struct loss_record losses[SAMPLER_INSTRUMENTS_MAX + 2 + MONITOR_LINK_KINDS];
-	struct loss_record skipped[PROGRAMS_MAX];
 	struct trailer_record t = { .reason = reason_name(m->reason) };
 	struct program_run programs[OVERHEAD_PROGRAMS_MAX];
+	struct monitor_losses losses;
 	size_t i;
 
 	drain(m);
 	monitor_tell_unseen(m, true);
 	monitor_judge_assertions(m);
-	monitor_count_kernel_lost(m);
+	monitor_losses_look(m, true);
+	monitor_losses_describe(m, &losses);
 	t.timestamp = clock_realtime_seconds();
-	losses[0] = (struct loss_record){ "records", monitor_dropped(m) };
-	losses[1] = (struct loss_record){ "targets", targets_lost(&m->targets) };
-	for (i = 0; i < m->sampler.cnt; i++)
-		losses[i + 2] = (struct loss_record){ m->sampler.list[i].ops->name,
-						      sampler_lost(&m->sampler, i) };
 	for (i = 0; i < m->targets.cnt; i++) {
 		if (m->targets.list[i].kind == TARGET_COMMAND && m->targets.list[i].exit_known) {
 			t.target_exit_known = true;
@@ -362,11 +345,10 @@ void monitor_emit_trailer(struct ktally_monitor *m)
 	t.alerts = m->fired_cnt;
 	t.pids_untracked = monitor_untracked(m);
 	t.lost_events = monitor_lost(m);
-	t.losses = losses;
-	t.loss_cnt = m->sampler.cnt + 2;
-	t.loss_cnt += monitor_doors_losses(m, &losses[t.loss_cnt]);
-	t.skipped = skipped;
-	t.skipped_cnt = describe_skips(m, skipped);
+	t.losses = losses.by_source;
+	t.loss_cnt = losses.source_cnt;
+	t.skipped = losses.by_program;
+	t.skipped_cnt = losses.program_cnt;
 	t.averages = averages;
 	t.target_cnt = averages ? m->targets.cnt : 0;
 	monitor_overhead_total(m, programs, &t.overhead);

@@ -129,6 +129,8 @@ struct ktally_monitor {
 	uint64_t untracked_told; /* processes without room, when that was last told, */
 	uint64_t untracked_told_ns; /* and when */
 	uint64_t kernel_lost; /* by instruments and targets, at the last tick */
+	uint64_t kernel_skips; /* of their programs, when the kernel was last asked, */
+	uint64_t skips_asked_ns; /* and when */
 	struct buf buf;
 	struct custom_metric custom[MONITOR_CUSTOM_MAX];
 	size_t custom_cnt;
@@ -162,10 +164,21 @@ void monitor_log(const struct ktally_monitor *m, enum ktally_log_level level, co
 int monitor_baseline(struct ktally_monitor *m);
 int monitor_tick(struct ktally_monitor *m, bool last);
 bool monitor_targets_ended(const struct ktally_monitor *m);
-/* Asks the kernel, a dozen system calls: once a tick, not once a record. */
-void monitor_count_kernel_lost(struct ktally_monitor *m);
-uint64_t monitor_lost(const struct ktally_monitor *m);
 enum scope monitor_scope(const struct target *target);
+
+/* losses.c */
+/* Once a tick, not once a record: asks the programs; now and then, and at the end, the kernel. */
+void monitor_losses_look(struct ktally_monitor *m, bool last);
+/* All that was lost, as of the last look. */
+uint64_t monitor_lost(const struct ktally_monitor *m);
+#define MONITOR_PROGRAMS_MAX 64 /* of all objects */
+struct monitor_losses {
+	struct loss_record by_source[SAMPLER_INSTRUMENTS_MAX + 2 + MONITOR_LINK_KINDS];
+	size_t source_cnt;
+	struct loss_record by_program[MONITOR_PROGRAMS_MAX]; /* skipped; each in its source's */
+	size_t program_cnt;
+};
+void monitor_losses_describe(const struct ktally_monitor *m, struct monitor_losses *ret);
 
 /* untracked.c: processes that found the kernel side's map full */
 /* Their number so far, of all targets; NaN where nobody could tell. */

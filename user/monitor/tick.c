@@ -23,21 +23,6 @@ enum scope monitor_scope(const struct target *target)
 	return target->follow ? SCOPE_TREE : SCOPE_PROCESS;
 }
 
-void monitor_count_kernel_lost(struct ktally_monitor *m)
-{
-	uint64_t lost = targets_lost(&m->targets);
-	size_t i;
-
-	for (i = 0; i < m->sampler.cnt; i++)
-		lost += sampler_lost(&m->sampler, i);
-	m->kernel_lost = lost;
-}
-
-uint64_t monitor_lost(const struct ktally_monitor *m)
-{
-	return m->kernel_lost + monitor_dropped(m) + monitor_doors_lost(m);
-}
-
 bool monitor_targets_ended(const struct ktally_monitor *m)
 {
 	size_t i;
@@ -367,7 +352,7 @@ int monitor_tick(struct ktally_monitor *m, bool last)
 	err = read_counts(m, last);
 	stamp_tick(m);
 	tell_clocks(m);
-	monitor_count_kernel_lost(m);
+	monitor_losses_look(m, last || monitor_targets_ended(m));
 	if (err)
 		return err;
 	for (i = 0; i < m->targets.cnt; i++)

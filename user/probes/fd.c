@@ -374,18 +374,22 @@ static uint64_t lost(const void *self)
 {
 	const struct fd *f = self;
 
-	if (!f->skel)
-		return 0;
-	return f->skel->bss->fd_lost + bpfload_misses(f->skel->obj) +
-	       bpfload_multi_missed(f->skel->links.fd_multi_result) +
-	       bpfload_multi_missed(f->skel->links.fd_multi_accepted);
+	return f->skel ? f->skel->bss->fd_lost : 0;
 }
 
 static size_t skips(const void *self, struct bpf_skip *list, size_t max)
 {
 	const struct fd *f = self;
+	size_t n;
 
-	return f->skel ? bpfload_skips(f->skel->obj, list, max) : 0;
+	if (!f->skel)
+		return 0;
+	n = bpfload_skips(f->skel->obj, list, max);
+	n += bpfload_multi_skip(f->skel->links.fd_multi_result, "fd_multi_result (unprobed)",
+				list + n, max - n);
+	n += bpfload_multi_skip(f->skel->links.fd_multi_accepted, "fd_multi_accepted (unprobed)",
+				list + n, max - n);
+	return n;
 }
 
 #define FLOW                                                                           \

@@ -235,8 +235,7 @@ static uint64_t lost(const void *self)
 {
 	const struct fdstack *f = self;
 
-	return leaks_lost(f->leaks) +
-	       (f->skel ? f->skel->bss->fdstack_lost + bpfload_misses(f->skel->obj) : 0);
+	return leaks_lost(f->leaks) + (f->skel ? f->skel->bss->fdstack_lost : 0);
 }
 
 static size_t skips(const void *self, struct bpf_skip *list, size_t max)

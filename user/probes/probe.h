@@ -40,8 +40,8 @@ struct instrument {
 	int (*confirm)(
 		void *self); /* after all instruments were read: settle what depends on others */
 	void (*forget)(void *self, const struct process *p); /* it has ended and was read */
-	uint64_t (*lost)(const void *self); /* events that the kernel side could not count */
-	/* of them, by program, those that the kernel skipped: as bpfload_skips() */
+	uint64_t (*lost)(const void *self); /* events that its programs could not count, */
+	/* and beside them, by program, those that the kernel skipped: as bpfload_skips() */
 	size_t (*skips)(const void *self, struct bpf_skip *list, size_t max);
 	const struct bpf_object *(*object)(const void *self); /* what is loaded; NULL: nothing */
 	int (*event_fd)(const void *self);  /* readable when something cannot wait for the tick: */

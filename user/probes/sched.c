@@ -377,7 +377,7 @@ static uint64_t lost(const void *self)
 {
 	const struct sched *s = self;
 
-	return s->skel ? s->skel->bss->sched_lost + bpfload_misses(s->skel->obj) : 0;
+	return s->skel ? s->skel->bss->sched_lost : 0;
 }
 
 static size_t skips(const void *self, struct bpf_skip *list, size_t max)

@@ -383,7 +383,7 @@ static uint64_t lost(const void *self)
 {
 	const struct task *t = self;
 
-	return t->skel ? t->skel->bss->task_lost + bpfload_misses(t->skel->obj) : 0;
+	return t->skel ? t->skel->bss->task_lost : 0;
 }
 
 static size_t skips(const void *self, struct bpf_skip *list, size_t max)

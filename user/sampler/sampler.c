@@ -226,16 +226,6 @@ void sampler_settle(struct sampler *s)
 	}
 }
 
-size_t sampler_skips(const struct sampler *s, struct bpf_skip *list, size_t max)
-{
-	size_t i, n = 0;
-
-	for (i = 0; i < s->cnt; i++)
-		if (s->list[i].ops->skips && s->list[i].self)
-			n += s->list[i].ops->skips(s->list[i].self, list + n, max - n);
-	return n;
-}
-
 const struct bpf_object *sampler_object(const struct sampler *s, size_t instrument)
 {
 	const struct sampled_instrument *in = &s->list[instrument];
@@ -248,4 +238,11 @@ uint64_t sampler_lost(const struct sampler *s, size_t instrument)
 	const struct sampled_instrument *in = &s->list[instrument];
 
 	return in->ops->lost && in->self ? in->ops->lost(in->self) : 0;
+}
+
+size_t sampler_skips(const struct sampler *s, size_t instrument, struct bpf_skip *list, size_t max)
+{
+	const struct sampled_instrument *in = &s->list[instrument];
+
+	return in->ops->skips && in->self ? in->ops->skips(in->self, list, max) : 0;
 }

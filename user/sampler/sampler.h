@@ -46,8 +46,8 @@ void sampler_settle(struct sampler *s);
 bool sampler_final(const struct process *p);
 /* NULL: it has loaded nothing. */
 const struct bpf_object *sampler_object(const struct sampler *s, size_t instrument);
+/* As those of struct instrument. */
 uint64_t sampler_lost(const struct sampler *s, size_t instrument);
-/* Of all instruments: programs that the kernel skipped, max of them at most; their number. */
-size_t sampler_skips(const struct sampler *s, struct bpf_skip *list, size_t max);
+size_t sampler_skips(const struct sampler *s, size_t instrument, struct bpf_skip *list, size_t max);
 
 #endif

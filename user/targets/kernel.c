@@ -416,7 +416,7 @@ void targets_kernel_remove(struct targets *t, const struct process *p)
 
 uint64_t targets_kernel_lost(const struct targets *t)
 {
-	return t->kernel->skel->bss->members_lost + bpfload_misses(t->kernel->skel->obj);
+	return t->kernel->skel->bss->members_lost;
 }
 
 size_t targets_kernel_skips(const struct targets *t, struct bpf_skip *list, size_t max)
