@@ -5,10 +5,11 @@
 
 #include "compat.bpf.h"
 
-/* The bitmap of a table with up to this many words is read; above, the level is unknown here and
- * the user side asks /proc. 128 words are 8,192 descriptors; each word more is paid for at every
- * load, since the verifier walks the loop (bpf_loop, which it does not walk, needs 5.17). */
-#define FD_WORDS_MAX 128
+/* The bitmap of a table with up to this many words is read: 65,536 descriptors; above, the level is
+ * unknown here and the user side asks /proc. In blocks, each a call of a global function, which the
+ * verifier walks once (bpf_loop, which would do without, needs 5.17). */
+#define FD_WORDS_MAX   1024
+#define FD_BLOCK_WORDS 64
 
 static __always_inline u64 popcount64(u64 x)
 {
@@ -39,20 +40,32 @@ static __always_inline u64 fds_in_eight_words(unsigned long *bits)
 	return open;
 }
 
-/* Bits set in so many words of a table's bitmap, FD_WORDS_MAX at most. Global, not inlined: the
- * verifier then walks the loops by themselves, and not what follows once for each way out of them.
- * Such a function takes numbers only. */
-__noinline u64 fds_count(u64 bits_at, u32 words)
+/* Bits set in so many words, FD_BLOCK_WORDS at most. Global functions take numbers only. */
+__noinline u64 fds_in_block(u64 bits_at, u32 words)
 {
 	unsigned long *bits = (unsigned long *)bits_at;
 	u64 open = 0;
 	u32 i;
 
-	for (i = 0; i < FD_WORDS_MAX / 8 && words >= 8; i++, words -= 8, bits += 8)
+	for (i = 0; i < FD_BLOCK_WORDS / 8 && words >= 8; i++, words -= 8, bits += 8)
 		open += fds_in_eight_words(bits);
 	for (i = 0; i < 7 && i < words; i++)
 		open += popcount64(fds_word(bits, i));
 	return open;
+}
+
+/* Likewise of a table's bitmap, FD_WORDS_MAX at most. */
+__noinline u64 fds_count(u64 bits_at, u32 words)
+{
+	u64 open = 0;
+	u32 i;
+
+	for (i = 0; i < FD_WORDS_MAX / FD_BLOCK_WORDS && words > FD_BLOCK_WORDS; i++) {
+		open += fds_in_block(bits_at, FD_BLOCK_WORDS);
+		bits_at += FD_BLOCK_WORDS * sizeof(u64);
+		words -= FD_BLOCK_WORDS;
+	}
+	return open + fds_in_block(bits_at, words);
 }
 
 /* Open descriptors of a task in [first, last], as /proc/PID/fd counts them: bits of the table. -1

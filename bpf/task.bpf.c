@@ -12,9 +12,6 @@
 #include "task.h"
 #include "threads.bpf.h"
 
-#define FILES_MAX \
-	512 /* descriptors whose kind is looked up here; larger tables are listed from /proc */
-
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 struct {
@@ -63,10 +60,23 @@ static __always_inline bool is_regular(u32 mode)
 	return (mode & S_IFMT) == S_IFREG;
 }
 
-/* Of the 64 descriptors whose bits these are. Eight slots are read at once: a read that may fault
- * costs a call, whatever its size. Global, so that the verifier walks its loops once and not for
- * each word of a table, which took it most of the time that all of ktally's programs take. */
-__noinline u64 regular_in_word(u64 slots_at, u64 word)
+/* Of the descriptors that a files_struct has room for itself, those whose bits these are, by plain
+ * loads. Unrolled, since the verifier knows an element of an array of pointers by its number
+ * alone. */
+static __always_inline u64 regular_in_array(struct files_struct *files, u64 bits)
+{
+	u64 regular = 0;
+	u32 i;
+
+#pragma unroll
+	for (i = 0; i < 64; i++)
+		if (bits & (1ULL << i))
+			regular += is_regular(files->fd_array[i]->f_inode->i_mode);
+	return regular;
+}
+
+/* By helpers. Eight slots are read at once: such a read costs a call, whatever its size. */
+static __always_inline u64 regular_by_helpers(struct file **at, u64 word)
 {
 	struct file *slots[8] = {};
 	u64 regular = 0;
@@ -77,7 +87,7 @@ __noinline u64 regular_in_word(u64 slots_at, u64 word)
 
 		if (!bits)
 			continue;
-		bpf_probe_read_kernel(slots, sizeof(slots), (struct file **)slots_at + i);
+		bpf_probe_read_kernel(slots, sizeof(slots), at + i);
 		for (j = 0; j < 8; j++)
 			if (bits & (1U << j))
 				regular += is_regular(BPF_CORE_READ(slots[j], f_inode, i_mode));
@@ -85,40 +95,50 @@ __noinline u64 regular_in_word(u64 slots_at, u64 word)
 	return regular;
 }
 
-static __always_inline s64 regular_files(struct file **slots, unsigned long *bits, u32 words)
+/* Of the 64 descriptors whose bits these are. Global, so that the verifier walks its loops once and
+ * not for each word of a table, which took it most of the time that all of ktally's programs
+ * take. */
+__noinline u64 regular_in_word(u64 slots_at, u64 word)
 {
-	s64 regular = 0;
-	u32 i;
-
-	if (words > FILES_MAX / 64)
-		return TASK_UNKNOWN;
-	for (i = 0; i < FILES_MAX / 64; i++) {
-		if (i >= words)
-			break;
-		regular += regular_in_word((u64)(slots + i * 64), fds_word(bits, i));
-	}
-	return regular;
+	if (!LOADS_MAY_FAULT)
+		return regular_by_helpers((struct file **)slots_at, word);
+	/* Slots of any table, seen as those that are part of a files_struct. */
+	slots_at -= bpf_core_field_offset(struct files_struct, fd_array);
+	return regular_in_array(bpf_rdonly_cast((void *)slots_at,
+						bpf_core_type_id_kernel(struct files_struct)),
+				word);
 }
 
-/* The table that every process starts with is part of its files_struct: read without the calls of
- * helpers, which would be two for each descriptor. Unrolled, since the verifier knows an element of
- * an array of pointers by its number alone. */
+/* Of so many words of a table, FD_BLOCK_WORDS at most: open descriptors, and regular files among
+ * them. A global function returns one number. */
+#define OPEN_ONE (1ULL << 32)
+
+__noinline u64 count_in_block(u64 slots_at, u64 bits_at, u32 words)
+{
+	u64 sum = 0;
+	u32 i;
+
+	for (i = 0; i < FD_BLOCK_WORDS && i < words; i++) {
+		u64 word = fds_word((unsigned long *)bits_at, i);
+
+		if (word)
+			sum += popcount64(word) * OPEN_ONE +
+			       regular_in_word(slots_at + i * 64 * sizeof(struct file *), word);
+	}
+	return sum;
+}
+
+/* The table that every process starts with is part of its files_struct: no helper is called. */
 static __always_inline bool read_first_table(struct files_struct *files,
 					     struct task_leader_rec *rec)
 {
-	s64 regular = 0;
 	u64 bits;
-	u32 i;
 
 	if (!LOADS_MAY_FAULT || files->fdt != &files->fdtab)
 		return false;
 	bits = files->open_fds_init[0];
-#pragma unroll
-	for (i = 0; i < 64; i++)
-		if (bits & (1ULL << i))
-			regular += is_regular(files->fd_array[i]->f_inode->i_mode);
 	rec->fds = popcount64(bits);
-	rec->regular_files = regular;
+	rec->regular_files = regular_in_array(files, bits);
 	return true;
 }
 
@@ -132,11 +152,17 @@ static __always_inline void read_fds(struct files_struct *files, struct task_lea
 	struct file **slots = BPF_CORE_READ(fdt, fd);
 	unsigned long *bits = BPF_CORE_READ(fdt, open_fds);
 
+	u64 sum = 0;
+	u32 i;
+
 	rec->fds = rec->regular_files = TASK_UNKNOWN;
 	if (!slots || !bits || !words || words > FD_WORDS_MAX)
 		return;
-	rec->fds = fds_count((u64)bits, words);
-	rec->regular_files = regular_files(slots, bits, words);
+	for (i = 0; i < FD_WORDS_MAX / FD_BLOCK_WORDS && i * FD_BLOCK_WORDS < words; i++)
+		sum += count_in_block((u64)(slots + i * FD_BLOCK_WORDS * 64),
+				      (u64)(bits + i * FD_BLOCK_WORDS), words - i * FD_BLOCK_WORDS);
+	rec->fds = sum / OPEN_ONE;
+	rec->regular_files = sum % OPEN_ONE;
 }
 
 /* May sum_exec_runtime be behind? The kernel brings it up to date when a task leaves its CPU. */

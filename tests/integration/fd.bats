@@ -98,6 +98,23 @@ all_ways() {
 	stop_ktally
 }
 
+@test "fd: open files are the regular ones, whatever the size of the table" {
+	require_root
+	local leak options
+	for leak in 37 97 601 3001; do
+		start_held fdways --leak "$leak" openat
+		release_and_wait
+		for options in "" --no-bpf; do
+			record $options -p "$HELD" -n 1 -i 100ms
+			assert_same "$leak $options" 'last_snapshot | "\(.open_fds) \(.open_files)"' \
+				'"\(.level_end) \(.regular_end)"' held.json
+		done
+		release_and_wait 3
+		release
+		wait "$HELD"
+	done
+}
+
 @test "fd: the end of a process is not a close" {
 	require_root
 	record -- "$WORKLOADS/fdways" --leak 211 open

@@ -6,12 +6,13 @@
  *   fdways [OPTIONS] all|seen|unseen|NAME...
  *     -n COUNT    each way so many times (1)
  *     --primes    the first way 2 times, the second 3, then 5, 7, 11 ...: no two sums are alike
- *     --leak N    leave N descriptors open at the end
+ *     --leak N    leave N descriptors open at the end, every third of them of a regular file
  *     --hold      wait to be watched before the first and after the last; with --leak the second
  *                 release closes what was left open, the third ends
  *
  * Prints one JSON line: opens, closes, open_errors as a table of system calls must see them,
- * unseen_opens and unseen_closes of the rest, the level before and after, what was skipped and why.
+ * unseen_opens and unseen_closes of the rest, the level before and after, regular files in the
+ * latter, what was skipped and why.
  */
 #include "fdways/unseen.h"
 
@@ -184,6 +185,7 @@ static void report(const struct run *run)
 	    (uintmax_t)l->unseen_closes);
 	put(&out, "\"level_start\":%ju,\"level_end\":%ju,", (uintmax_t)run->level_start,
 	    (uintmax_t)fd_level());
+	put(&out, "\"regular_end\":%ju,", (uintmax_t)fd_regular());
 	put_skipped(&out, run);
 	put(&out, "}");
 	put_line(&out);
@@ -194,7 +196,8 @@ static void leak_open(struct run *run)
 	uint64_t i;
 
 	for (i = 0; i < run->leak; i++)
-		run->leaked[i] = OPENED(&run->ledger, SYS_eventfd2, 0, 0);
+		run->leaked[i] = i % 3 ? OPENED(&run->ledger, SYS_eventfd2, 0, 0) :
+					 any_fd(&run->ledger);
 }
 
 static void leak_close(struct run *run)

@@ -176,6 +176,18 @@ static inline uint64_t fd_level(void)
 	return level;
 }
 
+/* Likewise of regular files. */
+static inline uint64_t fd_regular(void)
+{
+	uint64_t regular = 0;
+	struct stat st;
+	int fd;
+
+	for (fd = 0; fd < 8192; fd++)
+		regular += !fstat(fd, &st) && S_ISREG(st.st_mode);
+	return regular;
+}
+
 static inline void put_rusage(struct line *l)
 {
 	struct rusage ru;
