@@ -20,7 +20,8 @@
 #include "targets/command.h"
 #include "targets/glob.h"
 
-/* Processes that a target which grows may have, ended ones that nobody has read yet included. */
+/* Processes that targets which grow may have, ended ones that nobody has read yet included. A power
+ * of two, as the kernel makes of the buckets of a map, all of which a read visits. */
 #define GROWING_CAPACITY 16384
 
 struct targets_kernel {
@@ -92,17 +93,27 @@ static uint32_t threads_room(uint32_t processes)
 	return threads < THREADS_MIN ? THREADS_MIN : threads;
 }
 
+/* The processes that were named are among them, where they are not many. */
+static uint32_t processes_room(const struct targets *t)
+{
+	uint32_t named = 64 + 2 * t->cnt;
+
+	if (t->max_processes)
+		return t->max_processes;
+	if (!t->group_cnt)
+		return named;
+	return named > GROWING_CAPACITY / 16 ? named + GROWING_CAPACITY : GROWING_CAPACITY;
+}
+
 static void size_maps(struct targets *t)
 {
-	uint32_t pid_max = 4194304, capacity = 64 + 2 * t->cnt;
+	uint32_t pid_max = 4194304;
 
 	proc_pid_max(t->proc_fd, &pid_max);
 	t->shared.watched_mask = round_up_pow2(pid_max) - 1;
 	if (t->shared.watched_mask < WATCHED_MIN_BYTES - 1)
 		t->shared.watched_mask = WATCHED_MIN_BYTES - 1;
-	if (t->group_cnt)
-		capacity += GROWING_CAPACITY;
-	t->shared.capacity = t->max_processes ? t->max_processes : capacity;
+	t->shared.capacity = processes_room(t);
 	t->shared.only_pid = t->cnt == 1 && !t->group_cnt ? t->list[0].pid : 0;
 }
 
