@@ -380,3 +380,4 @@ int BPF_PROG(fd_exit, struct task_struct *task)
 }
 
 MAP_READER(fd_processes, struct fd_process)
+MAP_FINDER(fd_processes, struct fd_process)

@@ -1,13 +1,25 @@
 /* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0) */
 /*
  * Programs by which user space reads a map and takes elements out of it: an iterator, which writes
- * each element as its key and its value, and a raw tracepoint program that is attached to nothing
- * and run by BPF_PROG_TEST_RUN with a key as its argument. user/base/bpfread.h says why.
+ * each element as its key and its value, another that writes those whose keys are in `wanted`, and
+ * a raw tracepoint program that is attached to nothing and run by BPF_PROG_TEST_RUN with a key as
+ * its argument. user/base/bpfread.h says why.
  */
 #ifndef KTALLY_READ_BPF_H
 #define KTALLY_READ_BPF_H
 
 #include "compat.bpf.h"
+#include "read.h"
+
+/* Keys of the elements that the reader wants, of all maps whose keys are processes; 0: none. Made
+ * by targets.bpf.c's object, and user space's to write. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, WANTED_MAX);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, u32);
+	__type(value, u64);
+} wanted SEC(".maps");
 
 /* Of maps whose keys are 64 bits. False: it does not fit; the kernel takes back what was written of
  * it and comes again with this element. */
@@ -27,6 +39,22 @@ static __always_inline bool write_element(struct bpf_iter__bpf_map_elem *ctx, u3
 		u64 key = args[0];                \
 		bpf_map_delete_elem(&name, &key); \
 		return 0;                         \
+	}
+
+/* The program NAME_find: an iterator over `wanted`, for what a look at every bucket costs. */
+#define MAP_FINDER(name, value_type)                                      \
+	SEC("?iter/bpf_map_elem")                                         \
+	int name##_find(struct bpf_iter__bpf_map_elem *ctx)               \
+	{                                                                 \
+		struct seq_file *seq = ctx->meta->seq;                    \
+		u64 *at = ctx->value, key = at ? *at : 0;                 \
+		value_type *v;                                            \
+		if (!key)                                                 \
+			return 0;                                         \
+		v = bpf_map_lookup_elem(&name, &key);                     \
+		if (v && !bpf_seq_write(seq, &key, sizeof(key)))          \
+			bpf_seq_write(seq, v, sizeof(*v));                \
+		return 0;                                                 \
 	}
 
 /* The programs NAME_read and NAME_forget of the map NAME. */

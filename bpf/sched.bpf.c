@@ -193,3 +193,4 @@ int sched_now(struct bpf_iter__task *ctx)
 
 MAP_READER_ONCE(sched_threads, struct sched_thread)
 MAP_READER_ONCE(sched_processes, struct sched_process)
+MAP_FINDER(sched_processes, struct sched_process)

@@ -282,3 +282,4 @@ int BPF_PROG(task_exit, struct task_struct *task)
 }
 
 MAP_READER(task_exits, struct task_exit)
+MAP_FINDER(task_exits, struct task_exit)

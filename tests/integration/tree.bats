@@ -33,6 +33,12 @@ blink_tree() {
 	blink_tree -n 101 -f 13 --close
 }
 
+# Maps are read by name up to 1,024 processes.
+@test "tree: 1,499 children at a time, and few before and after" {
+	require_root
+	blink_tree -n 1499 --together --again 211 --close
+}
+
 @test "tree: children that execute another program" {
 	require_root
 	blink_tree -n 101 --exec

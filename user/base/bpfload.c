@@ -13,6 +13,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "base/bpfread.h"
 #include "base/ladder.h"
 
 /* The one exception to "no mutable file-scope state": libbpf's hook is a bare function pointer. */
@@ -110,7 +111,15 @@ int bpfload_start(struct bpf_object_skeleton *s, const char *const *programs, ch
 	return 0;
 }
 
-int bpfload_share(const struct bpf_shared *shared, struct bpf_map *watched, uint32_t *mask,
+static int share_map(struct bpf_object *obj, const char *name, int fd, char *reason)
+{
+	struct bpf_map *map = bpf_object__find_map_by_name(obj, name);
+	int err = map ? bpf_map__reuse_fd(map, fd) : 0;
+
+	return err ? bpfload_refuse(reason, name, err) : 0;
+}
+
+int bpfload_share(const struct bpf_shared *shared, struct bpf_object *obj, uint32_t *mask,
 		  char *reason)
 {
 	int err;
@@ -119,20 +128,13 @@ int bpfload_share(const struct bpf_shared *shared, struct bpf_map *watched, uint
 		snprintf(reason, LADDER_REASON_LEN, "the targets are not followed in the kernel");
 		return -ENOTSUP;
 	}
-	err = bpf_map__set_value_size(watched, shared->watched_mask + 1);
-	if (!err)
-		err = bpf_map__reuse_fd(watched, shared->watched_fd);
-	if (err)
-		return bpfload_refuse(reason, "map watched", err);
 	*mask = shared->watched_mask;
-	return 0;
-}
-
-int bpfload_share_threads(const struct bpf_shared *shared, struct bpf_map *threads, char *reason)
-{
-	int err = bpf_map__reuse_fd(threads, shared->threads_fd);
-
-	return err ? bpfload_refuse(reason, "map sched_threads", err) : 0;
+	err = share_map(obj, "watched", shared->watched_fd, reason);
+	if (!err)
+		err = share_map(obj, "sched_threads", shared->threads_fd, reason);
+	if (!err)
+		err = share_map(obj, "wanted", shared->wanted->fd, reason);
+	return err;
 }
 
 /* Not those that a reader runs itself: iterators, and what BPF_PROG_TEST_RUN runs (bpfread.h). */
@@ -221,7 +223,8 @@ static bool is_shared(const struct bpf_shared *shared, int fd)
 {
 	uint32_t id = map_id(fd);
 
-	return id == map_id(shared->watched_fd) || id == map_id(shared->threads_fd);
+	return id == map_id(shared->watched_fd) || id == map_id(shared->threads_fd) ||
+	       id == map_id(shared->wanted->fd);
 }
 
 uint64_t bpfload_map_bytes(const struct bpf_object *obj, const struct bpf_shared *shared)

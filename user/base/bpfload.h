@@ -16,6 +16,7 @@ struct bpf_object;
 struct bpf_object_skeleton;
 struct bpf_program;
 struct bpf_room;
+struct bpf_wanted;
 
 /* What all instruments share with the targets' object; see bpf/targets.bpf.h. */
 struct bpf_shared {
@@ -23,6 +24,7 @@ struct bpf_shared {
 	uint8_t *watched;  /* its memory: one byte per PID */
 	uint32_t watched_mask;
 	int threads_fd;	   /* map `sched_threads`; -1: likewise */
+	struct bpf_wanted *wanted; /* map `wanted`; NULL: likewise */
 	uint32_t capacity; /* processes that the maps must hold */
 	uint32_t simulate_loss; /* a fault for tests: one event in so many is lost; 0: none */
 	bool map_iterators;	/* the kernel takes them; see base/bpfread.h */
@@ -92,12 +94,9 @@ int bpfload_attach_task_iter(const struct bpf_program *prog, int32_t only_pid,
 int bpfload_try_fentry(char *reason);
 int bpfload_try_kprobe_multi(char *reason);
 
-/* Hands the shared table to an object that is open and not yet loaded. mask: its rodata
- * variable. */
-int bpfload_share(const struct bpf_shared *shared, struct bpf_map *watched, uint32_t *mask,
+/* Hands the shared maps to an object that is open and not yet loaded, those that it has. mask: its
+ * rodata variable. */
+int bpfload_share(const struct bpf_shared *shared, struct bpf_object *obj, uint32_t *mask,
 		  char *reason);
-
-/* Likewise the map of threads. */
-int bpfload_share_threads(const struct bpf_shared *shared, struct bpf_map *threads, char *reason);
 
 #endif

@@ -5,17 +5,76 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
 #include "base/bpfload.h"
+#include "bpf/read.h"
 
 /* The kernel hands out an iterator's output in pieces of at most this (bpf_seq_read). */
 #define PIECE_SIZE 32768
 
 #define BATCH_START 256 /* elements; a bucket must fit, so it may grow */
+
+/* Maps with less room are read whole as fast. */
+#define FIND_MIN (4 * WANTED_MAX)
+
+#define WANTED_BYTES (WANTED_MAX * sizeof(uint64_t))
+
+/* ---- what is wanted ---- */
+
+int bpf_wanted_open(struct bpf_wanted *w, const struct bpf_map *map)
+{
+	void *ids = mmap(NULL, WANTED_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map),
+			 0);
+
+	if (ids == MAP_FAILED)
+		return -errno;
+	*w = (struct bpf_wanted){ .fd = bpf_map__fd(map), .ids = ids };
+	return 0;
+}
+
+void bpf_wanted_close(struct bpf_wanted *w)
+{
+	if (w->ids)
+		munmap(w->ids, WANTED_BYTES);
+	*w = (struct bpf_wanted){ .fd = -1 };
+}
+
+static void want(struct bpf_wanted *w, uint32_t i, uint64_t id)
+{
+	w->changed |= w->ids[i] != id;
+	w->ids[i] = id;
+}
+
+void bpf_wanted_begin(struct bpf_wanted *w)
+{
+	w->next = 0;
+	w->changed = false;
+}
+
+void bpf_wanted_add(struct bpf_wanted *w, uint64_t id)
+{
+	if (w->next < WANTED_MAX)
+		want(w, w->next, id);
+	if (w->next <= WANTED_MAX)
+		w->next++;
+}
+
+void bpf_wanted_end(struct bpf_wanted *w)
+{
+	uint32_t i, cnt = w->next > WANTED_MAX ? 0 : w->next;
+
+	for (i = cnt; i < WANTED_MAX && w->ids[i]; i++)
+		want(w, i, 0);
+	w->changes += w->changed || cnt != w->cnt;
+	w->cnt = cnt;
+}
+
+/* ---- readers ---- */
 
 void bpf_reader_enable(const struct bpf_shared *shared, struct bpf_program *read,
 		       struct bpf_program *forget)
@@ -26,20 +85,38 @@ void bpf_reader_enable(const struct bpf_shared *shared, struct bpf_program *read
 	bpf_program__set_autoattach(forget, false);
 }
 
+static struct bpf_link *iterate(const struct bpf_program *prog, int map_fd)
+{
+	union bpf_iter_link_info info = { .map.map_fd = map_fd };
+	LIBBPF_OPTS(bpf_iter_attach_opts, opts, .link_info = &info, .link_info_len = sizeof(info));
+
+	return bpf_program__fd(prog) < 0 ? NULL : bpf_program__attach_iter(prog, &opts);
+}
+
 void bpf_reader_open(struct bpf_reader *r, const struct bpf_map *map,
 		     const struct bpf_program *read, const struct bpf_program *forget)
 {
-	union bpf_iter_link_info info = { .map.map_fd = bpf_map__fd(map) };
-	LIBBPF_OPTS(bpf_iter_attach_opts, opts, .link_info = &info, .link_info_len = sizeof(info));
-
 	bpf_reader_close(r);
 	r->map = map;
 	r->key_size = bpf_map__key_size(map);
 	r->value_size = bpf_map__value_size(map);
-	if (bpf_program__fd(read) >= 0)
-		r->link = bpf_program__attach_iter(read, &opts);
+	r->link = iterate(read, bpf_map__fd(map));
 	if (bpf_program__fd(forget) >= 0)
 		r->forget = forget;
+}
+
+void bpf_reader_enable_find(const struct bpf_shared *shared, struct bpf_program *find)
+{
+	bpf_program__set_autoload(find,
+				  shared->map_iterators && shared->capacity >= FIND_MIN);
+	bpf_program__set_autoattach(find, false);
+}
+
+void bpf_reader_find(struct bpf_reader *r, const struct bpf_wanted *wanted,
+		     const struct bpf_program *find)
+{
+	r->wanted = wanted;
+	r->find = iterate(find, wanted->fd);
 }
 
 void bpf_reader_share(struct bpf_reader *r, struct bpf_room *room)
@@ -66,6 +143,7 @@ int bpf_reader_open_tasks(struct bpf_reader *r, const struct bpf_program *read, 
 void bpf_reader_close(struct bpf_reader *r)
 {
 	bpf_link__destroy(r->link);
+	bpf_link__destroy(r->find);
 	bpf_room_fini(&r->own);
 	free(r->batch.keys);
 	free(r->batch.values);
@@ -119,9 +197,14 @@ static ssize_t read_piece(struct bpf_reader *r, int fd)
 	return n < 0 ? -errno : n;
 }
 
+static bool finds(const struct bpf_reader *r)
+{
+	return r->find && r->wanted->cnt;
+}
+
 static int read_iterator(struct bpf_reader *r)
 {
-	int fd = bpf_iter_create(bpf_link__fd(r->link));
+	int fd = bpf_iter_create(bpf_link__fd(finds(r) ? r->find : r->link));
 	ssize_t n;
 
 	if (fd < 0)
@@ -196,14 +279,15 @@ static int read_batches(struct bpf_reader *r)
 static bool is_current(struct bpf_reader *r)
 {
 	uint64_t changes = r->changes ? *(const volatile unsigned long long *)r->changes : 0;
-	bool current;
+	uint64_t wanted = r->wanted ? r->wanted->changes : 0;
+	bool was_still = r->still;
 
 	if (!r->changes)
 		return false;
-	current = r->still && changes == r->changes_seen && (r->values_too || !r->count);
-	r->still = changes == r->changes_seen;
+	r->still = changes == r->changes_seen && wanted == r->wanted_seen;
 	r->changes_seen = changes;
-	return current;
+	r->wanted_seen = wanted;
+	return was_still && r->still && (r->values_too || !r->count);
 }
 
 int bpf_reader_read(struct bpf_reader *r)

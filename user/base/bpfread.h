@@ -34,10 +34,30 @@ struct bpf_room {
 
 void bpf_room_fini(struct bpf_room *room);
 
+/* The map `wanted`: of which processes the maps are read that are keyed by them. A read of a whole
+ * map is a look at every bucket that it has room for, a quarter of a millisecond for 16,384. */
+struct bpf_wanted {
+	int fd; /* the map's, borrowed */
+	uint64_t *ids; /* its memory; NULL: none */
+	uint32_t cnt; /* 0: all that there are */
+	uint32_t next;
+	uint64_t changes;
+	bool changed;
+};
+
+int bpf_wanted_open(struct bpf_wanted *w, const struct bpf_map *map);
+void bpf_wanted_close(struct bpf_wanted *w);
+/* Names them anew, all between begin and end. More than there is room for: all that there are. */
+void bpf_wanted_begin(struct bpf_wanted *w);
+void bpf_wanted_add(struct bpf_wanted *w, uint64_t id);
+void bpf_wanted_end(struct bpf_wanted *w);
+
 /* One map's reader: programs of bpf/read.bpf.h in the map's own object. */
 struct bpf_reader {
 	const struct bpf_map *map;
 	struct bpf_link *link;		  /* of the iterator; NULL: read by batches */
+	struct bpf_link *find;		  /* of the one over `wanted`; NULL: all are read */
+	const struct bpf_wanted *wanted;  /* borrowed, with find */
 	const struct bpf_program *forget; /* NULL: not loaded */
 	struct bpf_room own;
 	struct bpf_room *shared; /* borrowed, used instead; NULL: none */
@@ -49,6 +69,7 @@ struct bpf_reader {
 	const unsigned long long *changes; /* of the map, borrowed; NULL: not counted */
 	bool values_too;
 	uint64_t changes_seen;
+	uint64_t wanted_seen;
 	bool still; /* the last read found no change since the one before */
 };
 
@@ -60,6 +81,11 @@ void bpf_reader_enable(const struct bpf_shared *shared, struct bpf_program *read
 /* After it: r reads this map from now on. Never fails: what is refused is done by map commands. */
 void bpf_reader_open(struct bpf_reader *r, const struct bpf_map *map,
 		     const struct bpf_program *read, const struct bpf_program *forget);
+
+/* Likewise a program that finds what is wanted, where the map is so large that it pays. */
+void bpf_reader_enable_find(const struct bpf_shared *shared, struct bpf_program *find);
+void bpf_reader_find(struct bpf_reader *r, const struct bpf_wanted *wanted,
+		     const struct bpf_program *find);
 
 /* Readers whose elements are looked at before the next of them reads can do with one room: to be
  * called once r is open. */
@@ -75,8 +101,8 @@ void bpf_reader_count(struct bpf_reader *r, const unsigned long long *changes, b
 int bpf_reader_open_tasks(struct bpf_reader *r, const struct bpf_program *read, int32_t only_pid,
 			  size_t record_size, char *reason);
 
-/* The whole map into the reader, until the next read. A map that changes meanwhile may yield an
- * element not at all, or twice where its program does not prevent it. */
+/* The whole map, or what is wanted of it, into the reader, until the next read. A map that changes
+ * meanwhile may yield an element not at all, or twice where its program does not prevent it. */
 int bpf_reader_read(struct bpf_reader *r);
 const void *bpf_reader_key(const struct bpf_reader *r, size_t i);
 const void *bpf_reader_value(const struct bpf_reader *r, size_t i);

@@ -75,7 +75,7 @@ static int start_bpf(struct fd *f, const char *const *programs, char *reason)
 	const struct bpf_shared *shared = &f->env->shared;
 	int err;
 
-	err = bpfload_share(shared, f->skel->maps.watched,
+	err = bpfload_share(shared, f->skel->obj,
 			    (uint32_t *)&f->skel->rodata->watched_mask, reason);
 	if (err)
 		return err;
@@ -83,11 +83,13 @@ static int start_bpf(struct fd *f, const char *const *programs, char *reason)
 	bpf_map__set_max_entries(f->skel->maps.fd_processes, shared->capacity);
 	bpf_reader_enable(shared, f->skel->progs.fd_processes_read,
 			  f->skel->progs.fd_processes_forget);
+	bpf_reader_enable_find(shared, f->skel->progs.fd_processes_find);
 	err = bpfload_start(f->skel->skeleton, programs, reason);
 	if (err)
 		return err;
 	bpf_reader_open(&f->counts, f->skel->maps.fd_processes, f->skel->progs.fd_processes_read,
 			f->skel->progs.fd_processes_forget);
+	bpf_reader_find(&f->counts, shared->wanted, f->skel->progs.fd_processes_find);
 	bpf_reader_share(&f->counts, shared->room);
 	bpf_reader_count(&f->counts, &f->skel->bss->fd_came, false);
 	return 0;

@@ -68,7 +68,7 @@ static int start_bpf(struct fdstack *f, const char *const *programs, char *reaso
 	const struct bpf_shared *shared = &f->env->shared;
 	int err;
 
-	err = bpfload_share(shared, f->skel->maps.watched,
+	err = bpfload_share(shared, f->skel->obj,
 			    (uint32_t *)&f->skel->rodata->watched_mask, reason);
 	if (err)
 		return err;

@@ -77,10 +77,8 @@ static int start_bpf(struct sched *s, char *reason)
 	const struct bpf_shared *shared = &s->env->shared;
 	int err;
 
-	err = bpfload_share(shared, s->skel->maps.watched,
+	err = bpfload_share(shared, s->skel->obj,
 			    (uint32_t *)&s->skel->rodata->watched_mask, reason);
-	if (!err)
-		err = bpfload_share_threads(shared, s->skel->maps.sched_threads, reason);
 	if (err)
 		return err;
 	bpf_map__set_max_entries(s->skel->maps.sched_processes, shared->capacity);
@@ -88,6 +86,7 @@ static int start_bpf(struct sched *s, char *reason)
 			  s->skel->progs.sched_threads_forget);
 	bpf_reader_enable(shared, s->skel->progs.sched_processes_read,
 			  s->skel->progs.sched_processes_forget);
+	bpf_reader_enable_find(shared, s->skel->progs.sched_processes_find);
 	bpf_program__set_autoattach(s->skel->progs.sched_now, false);
 	err = bpfload_start(s->skel->skeleton, programs, reason);
 	if (!err)
@@ -100,6 +99,7 @@ static int start_bpf(struct sched *s, char *reason)
 	bpf_reader_open(&s->processes, s->skel->maps.sched_processes,
 			s->skel->progs.sched_processes_read,
 			s->skel->progs.sched_processes_forget);
+	bpf_reader_find(&s->processes, shared->wanted, s->skel->progs.sched_processes_find);
 	bpf_reader_count(&s->processes, &s->skel->bss->sched_changes, true);
 	return 0;
 }

@@ -66,10 +66,8 @@ static int start_bpf(struct task *t, char *reason)
 		snprintf(reason, LADDER_REASON_LEN, "out of memory");
 		return -ENOMEM;
 	}
-	err = bpfload_share(&t->env->shared, t->skel->maps.watched,
+	err = bpfload_share(&t->env->shared, t->skel->obj,
 			    (uint32_t *)&t->skel->rodata->watched_mask, reason);
-	if (!err)
-		err = bpfload_share_threads(&t->env->shared, t->skel->maps.sched_threads, reason);
 	if (err)
 		return err;
 	*(uint32_t *)&t->skel->rodata->simulate_loss = t->env->shared.simulate_loss;
@@ -77,11 +75,13 @@ static int start_bpf(struct task *t, char *reason)
 	bpf_program__set_autoattach(t->skel->progs.task_read, false);
 	bpf_reader_enable(&t->env->shared, t->skel->progs.task_exits_read,
 			  t->skel->progs.task_exits_forget);
+	bpf_reader_enable_find(&t->env->shared, t->skel->progs.task_exits_find);
 	err = bpfload_start(t->skel->skeleton, programs, reason);
 	if (err)
 		return err;
 	bpf_reader_open(&t->exits, t->skel->maps.task_exits, t->skel->progs.task_exits_read,
 			t->skel->progs.task_exits_forget);
+	bpf_reader_find(&t->exits, t->env->shared.wanted, t->skel->progs.task_exits_find);
 	bpf_reader_share(&t->exits, t->env->shared.room);
 	bpf_reader_count(&t->exits, &t->skel->bss->task_ended, false);
 	return bpfload_attach_task_iter(t->skel->progs.task_read, t->env->shared.only_pid,

@@ -185,6 +185,7 @@ int sampler_read(struct sampler *s)
 		p->grace += p->gone && p->grace < UINT8_MAX;
 	}
 	s->env.now_ns = clock_monotonic_ns();
+	targets_want(s->targets);
 	err = read_all(s);
 	targets_settle_untracked(s->targets);
 	HASH_ITER(hh, s->env.table->by_id, p, next)

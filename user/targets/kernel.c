@@ -29,6 +29,7 @@ struct targets_kernel {
 	uint8_t *watched; /* the map's memory: one byte per PID */
 	size_t watched_size;
 	struct bpf_reader reader;
+	struct bpf_wanted wanted;
 	uint64_t changes_read; /* members_changes before the last read */
 	bool inserted;	       /* by user space, since then */
 };
@@ -150,10 +151,13 @@ static int start(struct targets *t, struct targets_kernel *k, char *reason)
 	bpf_reader_open(&k->reader, k->skel->maps.members, k->skel->progs.members_read,
 			k->skel->progs.members_forget);
 	bpf_reader_share(&k->reader, t->shared.room);
+	t->shared.wanted = &k->wanted;
 	t->shared.watched_fd = bpf_map__fd(k->skel->maps.watched);
 	t->shared.threads_fd = bpf_map__fd(k->skel->maps.sched_threads);
 	err = map_watched(k, t->shared.watched_fd, t->shared.watched_mask + 1);
 	t->shared.watched = k->watched;
+	if (!err)
+		err = bpf_wanted_open(&k->wanted, k->skel->maps.wanted);
 	if (err)
 		snprintf(reason, LADDER_REASON_LEN, "cannot map the table of watched PIDs: %s",
 			 strerror(-err));
@@ -201,11 +205,13 @@ void targets_kernel_close(struct targets *t)
 	if (k->watched)
 		munmap(k->watched, k->watched_size);
 	bpf_reader_close(&k->reader);
+	bpf_wanted_close(&k->wanted);
 	targets_bpf__destroy(k->skel);
 	free(k);
 	t->kernel = NULL;
 	t->shared.watched_fd = t->shared.threads_fd = -1;
 	t->shared.watched = NULL;
+	t->shared.wanted = NULL;
 }
 
 static uint8_t *watched_byte(const struct targets *t, int32_t pid)

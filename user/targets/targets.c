@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/bpfread.h"
 #include "base/procfs.h"
 #include "bpf/targets.h"
 #include "targets/command.h"
@@ -79,6 +80,20 @@ bool process_left(const struct process *p)
 const struct bpf_object *targets_object(const struct targets *t)
 {
 	return t->kernel ? targets_kernel_object(t) : NULL;
+}
+
+void targets_want(struct targets *t)
+{
+	struct bpf_wanted *w = t->shared.wanted;
+	struct process *p, *next;
+
+	if (!w)
+		return;
+	bpf_wanted_begin(w);
+	HASH_ITER(hh, t->table.by_id, p, next)
+		if (!p->untracked)
+			bpf_wanted_add(w, p->id);
+	bpf_wanted_end(w);
 }
 
 uint64_t targets_lost(const struct targets *t)

@@ -69,6 +69,8 @@ int targets_add_all(struct targets *t, char *error);
 int targets_open(struct targets *t, const struct ladder_wish *wish);
 /* Brings the table up to date: new members, names, groups, exits. */
 int targets_refresh(struct targets *t);
+/* After that, before anybody reads: of whom. */
+void targets_want(struct targets *t);
 /* After everybody has read a process that ended. */
 void targets_forget(struct targets *t, struct process *p);
 /* Lets the commands go, after everything is attached. -errno of an execve that failed, with a
