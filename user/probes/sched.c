@@ -361,7 +361,7 @@ static void forget(void *self, const struct process *p)
 {
 	struct sched *s = self;
 
-	s->has_left = true;
+	s->has_left |= !process_ended(p);
 	if (s->skel)
 		bpf_reader_forget(&s->processes, p->id);
 }
