@@ -121,8 +121,12 @@ start_held() {
 	wait_for "$name to be ready; it said: $(cat held.err)" held_lines 1
 }
 
+has_lines() {
+	(($(wc -l <"$1") >= $2))
+}
+
 held_lines() {
-	(($(wc -l <held.json) >= $1))
+	has_lines held.json "$1"
 }
 
 # So many idle processes: how many the host has besides is nobody's business.

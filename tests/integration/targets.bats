@@ -15,7 +15,7 @@ load helpers
 	start_ktally -p "$first,$second"
 	kill -USR1 "$first"
 	release_and_wait
-	wait_for "the first one's account" test "$(wc -l <first.json)" -ge 2
+	wait_for "the first one's account" has_lines first.json 2
 	next_snapshots 4
 	assert_same "opens of the first" 'snapshots(0) | last | .fd_opens' '.opens' first.json
 	assert_same "opens of the second" 'snapshots(1) | last | .fd_opens' '.opens' held.json
@@ -95,8 +95,8 @@ load helpers
 
 	kill -USR1 "$there" "$joining"
 	release_and_wait
-	wait_for "the account" test "$(wc -l <there.json)" -ge 2
-	wait_for "the account" test "$(wc -l <joining.json)" -ge 2
+	wait_for "the account" has_lines there.json 2
+	wait_for "the account" has_lines joining.json 2
 	next_snapshots 2
 	assert_same "there before" "members($there) | last | .fd_opens" .opens there.json
 	assert_same "joined" "members($joining) | last | .fd_opens" .opens joining.json
