@@ -2,8 +2,8 @@
 /*
  * Programs by which user space reads a map and takes elements out of it: an iterator, which writes
  * each element as its key and its value, another that writes those whose keys are in `wanted`, and
- * a raw tracepoint program that is attached to nothing and run by BPF_PROG_TEST_RUN with a key as
- * its argument. user/base/bpfread.h says why.
+ * a raw tracepoint program that is attached to nothing and run by BPF_PROG_TEST_RUN with keys as
+ * its arguments. user/base/bpfread.h says why.
  */
 #ifndef KTALLY_READ_BPF_H
 #define KTALLY_READ_BPF_H
@@ -32,13 +32,20 @@ static __always_inline bool write_element(struct bpf_iter__bpf_map_elem *ctx, u3
 	       !bpf_seq_write(seq, value, value_size);
 }
 
-#define MAP_FORGETTER(name)                       \
-	SEC("?raw_tp")                            \
-	int name##_forget(u64 *args)              \
-	{                                         \
-		u64 key = args[0];                \
-		bpf_map_delete_elem(&name, &key); \
-		return 0;                         \
+/* Up to the first key that is 0. Unrolled, since arguments are known by their numbers. */
+#define MAP_FORGETTER(name)                                    \
+	SEC("?raw_tp")                                         \
+	int name##_forget(u64 *args)                           \
+	{                                                      \
+		u32 i;                                         \
+		_Pragma("unroll")                              \
+		for (i = 0; i < FORGET_MAX; i++) {             \
+			u64 key = args[i];                     \
+			if (!key)                              \
+				break;                         \
+			bpf_map_delete_elem(&name, &key);      \
+		}                                              \
+		return 0;                                      \
 	}
 
 /* The program NAME_find: an iterator over `wanted`, for what a look at every bucket costs. */

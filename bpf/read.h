@@ -6,4 +6,7 @@
 /* Elements that can be named, when not all of a map are wanted. */
 #define WANTED_MAX 1024
 
+/* And that are taken out at a time: a raw tracepoint has 12 arguments (MAX_BPF_FUNC_ARGS). */
+#define FORGET_MAX 12
+
 #endif

@@ -83,10 +83,9 @@ static int confirm(void *self)
 	return 0;
 }
 
-static void forget(void *self, const struct process *p)
+static void forget(void *self, const struct forgotten *f)
 {
-	(void)p;
-	((struct fake *)self)->forgets++;
+	((struct fake *)self)->forgets += (int)f->cnt;
 }
 
 static uint64_t lost(const void *self)
@@ -376,6 +375,26 @@ static void the_ended_are_forgotten_when_they_are_final(void **state)
 	assert_non_null(process(w, 10, 5));
 }
 
+/* More of them in one tick than are forgotten at a time. */
+static void many_end_at_once(void **state)
+{
+	struct world *w = *state;
+	struct fixture_process one = child;
+
+	open_all(w);
+	for (one.pid = 100; one.pid < 129; one.pid++)
+		fixture_put(&w->proc, &one);
+	tick(w);
+	assert_int_equal(HASH_COUNT(w->t.table.by_id), 30);
+	for (one.pid = 100; one.pid < 129; one.pid++) {
+		fixture_remove(&w->proc, one.pid);
+		process(w, one.pid, 6)->gone = true;
+	}
+	tick(w);
+	assert_int_equal(fake(w, 0)->forgets, 29);
+	assert_int_equal(HASH_COUNT(w->t.table.by_id), 1);
+}
+
 /* Moved out of its cgroup, for example: alive, but nobody's business any more. */
 static void who_left_every_target_is_forgotten(void **state)
 {
@@ -408,6 +427,7 @@ int main(void)
 		IN_WORLD(a_newcomer_is_sampled_at_the_same_tick),
 		cmocka_unit_test(final_is_when_nothing_more_will_come),
 		IN_WORLD(the_ended_are_forgotten_when_they_are_final),
+		IN_WORLD(many_end_at_once),
 		IN_WORLD(who_left_every_target_is_forgotten),
 	};
 

@@ -323,9 +323,15 @@ int bpf_run_program(const struct bpf_program *prog, const uint64_t *args, size_t
 	return err ? err : (int)opts.retval;
 }
 
-void bpf_reader_forget(struct bpf_reader *r, uint64_t key)
+void bpf_reader_forget(struct bpf_reader *r, const uint64_t *keys, size_t cnt)
 {
+	uint64_t args[FORGET_MAX] = { 0 };
+	size_t i;
+
+	memcpy(args, keys, cnt * sizeof(*keys));
 	r->still = false;
-	if (!r->forget || bpf_run_program(r->forget, &key, sizeof(key)))
-		bpf_map_delete_elem(bpf_map__fd(r->map), &key);
+	if (r->forget && !bpf_run_program(r->forget, args, sizeof(args)))
+		return;
+	for (i = 0; i < cnt; i++)
+		bpf_map_delete_elem(bpf_map__fd(r->map), &keys[i]);
 }

@@ -107,8 +107,9 @@ int bpf_reader_read(struct bpf_reader *r);
 const void *bpf_reader_key(const struct bpf_reader *r, size_t i);
 const void *bpf_reader_value(const struct bpf_reader *r, size_t i);
 
-/* Takes the element of this key out of the map, if there is one. */
-void bpf_reader_forget(struct bpf_reader *r, uint64_t key);
+/* Takes the elements of these keys out of the map, as far as they are in it. At most FORGET_MAX of
+ * bpf/read.h, none of them 0. */
+void bpf_reader_forget(struct bpf_reader *r, const uint64_t *keys, size_t cnt);
 
 /* Runs a raw_tp program that is attached to nothing. What it returned, or -errno. */
 int bpf_run_program(const struct bpf_program *prog, const uint64_t *args, size_t args_size);

@@ -131,7 +131,7 @@ static void count_of_trial(void *self, uint64_t process, struct fd_tally *ret)
 
 static void forget_trial(void *self, uint64_t process)
 {
-	bpf_reader_forget(&((struct fd *)self)->counts, process);
+	bpf_reader_forget(&((struct fd *)self)->counts, &process, 1);
 }
 
 /* Trust comes from a known set of calls in a child of our own, counted right. */
@@ -357,12 +357,12 @@ static int read_proc(void *self)
 	return 0; /* the level is the task instrument's; flow nobody knows */
 }
 
-static void forget(void *self, const struct process *p)
+static void forget(void *self, const struct forgotten *gone)
 {
 	struct fd *f = self;
 
 	if (f->skel)
-		bpf_reader_forget(&f->counts, p->id);
+		bpf_reader_forget(&f->counts, gone->ids, gone->cnt);
 }
 
 static const struct bpf_object *object(const void *self)

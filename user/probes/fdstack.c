@@ -226,9 +226,12 @@ static int confirm(void *self)
 	return 0;
 }
 
-static void forget(void *self, const struct process *p)
+static void forget(void *self, const struct forgotten *f)
 {
-	leaks_exit(((struct fdstack *)self)->leaks, p->id, false);
+	size_t i;
+
+	for (i = 0; i < f->cnt; i++)
+		leaks_exit(((struct fdstack *)self)->leaks, f->ids[i], false);
 }
 
 static uint64_t lost(const void *self)

@@ -39,7 +39,7 @@ struct instrument {
 	int (*joined)(void *self);   /* processes that lived before have joined the table */
 	int (*confirm)(
 		void *self); /* after all instruments were read: settle what depends on others */
-	void (*forget)(void *self, const struct process *p); /* it has ended and was read */
+	void (*forget)(void *self, const struct forgotten *f); /* ended, or left, and were read */
 	uint64_t (*lost)(const void *self); /* events that its programs could not count, */
 	/* and beside them, by program, those that the kernel skipped: as bpfload_skips() */
 	size_t (*skips)(const void *self, struct bpf_skip *list, size_t max);

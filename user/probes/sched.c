@@ -184,7 +184,7 @@ static void add_live(const struct probe_env *env, struct bpf_reader *r)
 		struct process *p = process_find(env->table, v->process);
 
 		if (!p && !is_watched(&env->shared, v->process))
-			bpf_reader_forget(r, *(const uint64_t *)bpf_reader_key(r, i));
+			bpf_reader_forget(r, bpf_reader_key(r, i), 1);
 		if (!p)
 			continue;
 		process_add_switches(p, v->voluntary, v->involuntary);
@@ -357,13 +357,15 @@ static int read_proc(void *self)
 	return 0;
 }
 
-static void forget(void *self, const struct process *p)
+static void forget(void *self, const struct forgotten *f)
 {
 	struct sched *s = self;
+	size_t i;
 
-	s->has_left |= !process_ended(p);
+	for (i = 0; i < f->cnt; i++)
+		s->has_left |= !process_ended(f->list[i]);
 	if (s->skel)
-		bpf_reader_forget(&s->processes, p->id);
+		bpf_reader_forget(&s->processes, f->ids, f->cnt);
 }
 
 static const struct bpf_object *object(const void *self)

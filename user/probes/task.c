@@ -364,12 +364,12 @@ static int read_proc(void *self)
 	return 0;
 }
 
-static void forget(void *self, const struct process *p)
+static void forget(void *self, const struct forgotten *f)
 {
 	struct task *t = self;
 
 	if (t->skel)
-		bpf_reader_forget(&t->exits, p->id);
+		bpf_reader_forget(&t->exits, f->ids, f->cnt);
 }
 
 static const struct bpf_object *object(const void *self)

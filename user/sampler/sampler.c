@@ -201,23 +201,33 @@ bool sampler_final(const struct process *p)
 	return p->exited && (!p->live_threads || p->grace >= GRACE_READS);
 }
 
-static void forget(struct sampler *s, struct process *p)
+static void forget(struct sampler *s, struct forgotten *f)
 {
 	size_t i;
 
 	for (i = 0; i < s->cnt; i++)
 		if (s->list[i].ops->forget)
-			s->list[i].ops->forget(s->list[i].self, p);
-	targets_forget(s->targets, p);
+			s->list[i].ops->forget(s->list[i].self, f);
+	targets_forget(s->targets, f);
+	f->cnt = 0;
+}
+
+static void forget_later(struct sampler *s, struct forgotten *f, struct process *p)
+{
+	f->list[f->cnt] = p;
+	f->ids[f->cnt++] = p->id;
+	if (f->cnt == FORGET_MAX)
+		forget(s, f);
 }
 
 void sampler_settle(struct sampler *s)
 {
+	struct forgotten f = { .cnt = 0 };
 	struct process *p, *next;
 
 	HASH_ITER(hh, s->env.table->by_id, p, next) {
 		if (!p->untracked && (sampler_final(p) || process_left(p))) {
-			forget(s, p);
+			forget_later(s, &f, p);
 			continue;
 		}
 		p->last = p->now;
@@ -225,6 +235,8 @@ void sampler_settle(struct sampler *s)
 		if (p->exited && !p->gone)
 			p->grace++;
 	}
+	if (f.cnt)
+		forget(s, &f);
 }
 
 const struct bpf_object *sampler_object(const struct sampler *s, size_t instrument)

@@ -424,11 +424,14 @@ int targets_kernel_refresh(struct targets *t)
 }
 
 /* The byte of a process that has ended stays: its PID may be another watched one by now. */
-void targets_kernel_remove(struct targets *t, const struct process *p)
+void targets_kernel_remove(struct targets *t, const struct forgotten *f)
 {
-	if (process_left(p))
-		*watched_byte(t, p->pid) = 0;
-	bpf_reader_forget(&t->kernel->reader, p->id);
+	size_t i;
+
+	for (i = 0; i < f->cnt; i++)
+		if (process_left(f->list[i]))
+			*watched_byte(t, f->list[i]->pid) = 0;
+	bpf_reader_forget(&t->kernel->reader, f->ids, f->cnt);
 }
 
 uint64_t targets_kernel_lost(const struct targets *t)

@@ -10,6 +10,7 @@
 
 #include "base/hash.h"
 #include "base/metrics.h"
+#include "bpf/read.h"
 
 #define PROCESS_FD_NONE (-1)
 
@@ -68,6 +69,13 @@ struct process *process_find(const struct process_table *t, uint64_t id);
 /* A new entry, everything unknown. NULL: out of memory. */
 struct process *process_add(struct process_table *t, uint64_t id);
 void process_remove(struct process_table *t, struct process *p);
+
+/* Processes that are forgotten together. */
+struct forgotten {
+	struct process *list[FORGET_MAX];
+	uint64_t ids[FORGET_MAX];
+	size_t cnt;
+};
 void process_table_fini(struct process_table *t);
 /* Its directory below proc_fd, to be given back by process_dir_done. A PID that is another process
  * by now is -ESRCH. */

@@ -295,11 +295,14 @@ int targets_refresh(struct targets *t)
 	return err;
 }
 
-void targets_forget(struct targets *t, struct process *p)
+void targets_forget(struct targets *t, const struct forgotten *f)
 {
+	size_t i;
+
 	if (t->kernel)
-		targets_kernel_remove(t, p);
-	process_remove(&t->table, p);
+		targets_kernel_remove(t, f);
+	for (i = 0; i < f->cnt; i++)
+		process_remove(&t->table, f->list[i]);
 }
 
 int targets_release(struct targets *t, char *error)

@@ -71,8 +71,8 @@ int targets_open(struct targets *t, const struct ladder_wish *wish);
 int targets_refresh(struct targets *t);
 /* After that, before anybody reads: of whom. */
 void targets_want(struct targets *t);
-/* After everybody has read a process that ended. */
-void targets_forget(struct targets *t, struct process *p);
+/* After everybody has read these, which ended or left; they are gone from the table. */
+void targets_forget(struct targets *t, const struct forgotten *f);
 /* Lets the commands go, after everything is attached. -errno of an execve that failed, with a
  * sentence. */
 int targets_release(struct targets *t, char *error);
