@@ -3,7 +3,7 @@
 """Measures all parts, or those that are named, and writes docs/BENCHMARKS.md when all were.
 
 bench.py [start] [snapshots] [switches] [calls] [opens] [leaks] [programs] [contended] [guests]
-         [growth] [memory] [jsonl] [rules]
+         [growth] [host] [memory] [jsonl] [rules]
 """
 import pathlib
 import sys
@@ -27,6 +27,7 @@ PARTS = {
     "contended": scale.measure_contended,
     "guests": guests.measure_guests,
     "growth": ticks.measure_growth,
+    "host": ticks.measure_host,
     "memory": scale.measure_memory,
     "jsonl": ticks.measure_jsonl,
     "rules": ticks.measure_rules,

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What a tool itself spends on each snapshot, on its start, on its output."""
+import contextlib
 import os
 import re
 import subprocess
 import sys
+import time
 
 from report import Table
 from tools import KTALLY, ROUNDS, Figures, Server, Tool, have, helper
@@ -190,6 +192,40 @@ def measure_growth(report):
     report.aim("growth: cost per process at 20,000 / at 1,000", 1.5, medians[20000], medians[1000])
     report.aim("growth: cost per process at 20,000 / at 10", 1, medians[20000], medians[10])
     compare_crowd(report, 5000)
+
+
+# ---- a host that lives ----
+
+def forks():
+    with open("/proc/stat", encoding="ascii") as stat:
+        return int(re.search(r"^processes (\d+)", stat.read(), re.MULTILINE).group(1))
+
+
+@contextlib.contextmanager
+def churn(pause):
+    """Two processes that end, then a pause, over and over; None: nothing of the kind."""
+    if pause is None:
+        yield
+        return
+    loop = ["sh", "-c", f"while :; do /bin/true; sleep {pause}; done"]
+    with subprocess.Popen(loop, stderr=subprocess.DEVNULL) as shell:
+        try:
+            yield
+        finally:
+            shell.kill()
+
+
+def measure_host(report):
+    lines = []
+    for pause in (None, 1, 0.005):
+        with churn(pause), Tool([KTALLY, "-a"]) as tool:
+            before, began = forks(), time.monotonic()
+            cpu = tool.cpu_per_record(RECORD, ROUNDS + 4)
+            rate = (forks() - before) / (time.monotonic() - began)
+        lines.append([f"{rate:.0f}", *Figures(1e6 * v for v in cpu).text()])
+    report.add(Table(f"A whole host of {count_processes()} processes, once a second: `ktally -a`",
+                     ["processes that begin and end, per second", "µs per snapshot: min", "median",
+                      "max"], lines))
 
 
 # ---- the writer ----
