@@ -222,10 +222,10 @@ def measure_host(report):
             before, began = forks(), time.monotonic()
             cpu = tool.cpu_per_record(RECORD, ROUNDS + 4)
             rate = (forks() - before) / (time.monotonic() - began)
-        lines.append([f"{rate:.0f}", *Figures(1e6 * v for v in cpu).text()])
-    report.add(Table(f"A whole host of {count_processes()} processes, once a second: `ktally -a`",
+        lines.append([f"{rate:.0f}", *Figures(1e6 * v for v in cpu).text(), "`ktally -a > FILE`"])
+    report.add(Table(f"A whole host of {count_processes()} processes, once a second",
                      ["processes that begin and end, per second", "µs per snapshot: min", "median",
-                      "max"], lines))
+                      "max", "command"], lines))
 
 
 # ---- the writer ----
