@@ -38,10 +38,6 @@
  * may be NULL, or gone, are followed by helpers alone. */
 #define LOADS_MAY_FAULT bpf_core_enum_value_exists(enum bpf_link_type, BPF_LINK_TYPE_TCX)
 
-/* Tells the verifier what a number points to, so that loads follow it. 6.2, commit a35b9af4ec2c: to
- * be called where loads may fault. */
-extern void *bpf_rdonly_cast(const void *obj, u32 btf_id) __ksym __weak;
-
 /* 5.14, commit 2f064a59a11f: task_struct.state became __state. */
 struct task_struct___old_state {
 	long state;

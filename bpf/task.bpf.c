@@ -60,23 +60,12 @@ static __always_inline bool is_regular(u32 mode)
 	return (mode & S_IFMT) == S_IFREG;
 }
 
-/* Of the descriptors that a files_struct has room for itself, those whose bits these are, by plain
- * loads. Unrolled, since the verifier knows an element of an array of pointers by its number
- * alone. */
-static __always_inline u64 regular_in_array(struct files_struct *files, u64 bits)
-{
-	u64 regular = 0;
-	u32 i;
-
-#pragma unroll
-	for (i = 0; i < 64; i++)
-		if (bits & (1ULL << i))
-			regular += is_regular(files->fd_array[i]->f_inode->i_mode);
-	return regular;
-}
-
-/* By helpers. Eight slots are read at once: such a read costs a call, whatever its size. */
-static __always_inline u64 regular_by_helpers(struct file **at, u64 word)
+/* Of the 64 descriptors whose bits these are. Eight slots are read at once: a read that may fault
+ * costs a call, whatever its size. Global, so that the verifier walks its loops once and not for
+ * each word of a table, which took it most of the time that all of ktally's programs take.
+ * (bpf_rdonly_cast(), with which plain loads would do from 6.2 on, cannot be called from an object
+ * that 5.13 to 5.15 are to take: they look up kernel functions in code that is never run, too.) */
+__noinline u64 regular_in_word(u64 slots_at, u64 word)
 {
 	struct file *slots[8] = {};
 	u64 regular = 0;
@@ -87,26 +76,12 @@ static __always_inline u64 regular_by_helpers(struct file **at, u64 word)
 
 		if (!bits)
 			continue;
-		bpf_probe_read_kernel(slots, sizeof(slots), at + i);
+		bpf_probe_read_kernel(slots, sizeof(slots), (struct file **)slots_at + i);
 		for (j = 0; j < 8; j++)
 			if (bits & (1U << j))
 				regular += is_regular(BPF_CORE_READ(slots[j], f_inode, i_mode));
 	}
 	return regular;
-}
-
-/* Of the 64 descriptors whose bits these are. Global, so that the verifier walks its loops once and
- * not for each word of a table, which took it most of the time that all of ktally's programs
- * take. */
-__noinline u64 regular_in_word(u64 slots_at, u64 word)
-{
-	if (!LOADS_MAY_FAULT)
-		return regular_by_helpers((struct file **)slots_at, word);
-	/* Slots of any table, seen as those that are part of a files_struct. */
-	slots_at -= bpf_core_field_offset(struct files_struct, fd_array);
-	return regular_in_array(bpf_rdonly_cast((void *)slots_at,
-						bpf_core_type_id_kernel(struct files_struct)),
-				word);
 }
 
 /* Of so many words of a table, FD_BLOCK_WORDS at most: open descriptors, and regular files among
@@ -128,17 +103,25 @@ __noinline u64 count_in_block(u64 slots_at, u64 bits_at, u32 words)
 	return sum;
 }
 
-/* The table that every process starts with is part of its files_struct: no helper is called. */
+/* The table that every process starts with is part of its files_struct: read without the calls of
+ * helpers, which would be two for each descriptor. Unrolled, since the verifier knows an element of
+ * an array of pointers by its number alone. */
 static __always_inline bool read_first_table(struct files_struct *files,
 					     struct task_leader_rec *rec)
 {
+	s64 regular = 0;
 	u64 bits;
+	u32 i;
 
 	if (!LOADS_MAY_FAULT || files->fdt != &files->fdtab)
 		return false;
 	bits = files->open_fds_init[0];
+#pragma unroll
+	for (i = 0; i < 64; i++)
+		if (bits & (1ULL << i))
+			regular += is_regular(files->fd_array[i]->f_inode->i_mode);
 	rec->fds = popcount64(bits);
-	rec->regular_files = regular_in_array(files, bits);
+	rec->regular_files = regular;
 	return true;
 }
 
@@ -151,7 +134,6 @@ static __always_inline void read_fds(struct files_struct *files, struct task_lea
 	u32 words = BPF_CORE_READ(fdt, max_fds) / 64;
 	struct file **slots = BPF_CORE_READ(fdt, fd);
 	unsigned long *bits = BPF_CORE_READ(fdt, open_fds);
-
 	u64 sum = 0;
 	u32 i;
 
