@@ -48,7 +48,7 @@ static __always_inline bool write_element(struct bpf_iter__bpf_map_elem *ctx, u3
 		return 0;                                      \
 	}
 
-/* The program NAME_find: an iterator over `wanted`, for what a look at every bucket costs. */
+/* The program NAME_find: an iterator over `wanted`, which spares a look at every bucket. */
 #define MAP_FINDER(name, value_type)                                      \
 	SEC("?iter/bpf_map_elem")                                         \
 	int name##_find(struct bpf_iter__bpf_map_elem *ctx)               \

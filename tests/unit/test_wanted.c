@@ -71,6 +71,9 @@ static void too_many_names_are_none(void **state)
 	assert_int_equal(w->cnt, 0);
 	assert_true(w->changes > changes);
 	assert_int_equal(names[WANTED_MAX], 0);
+	changes = w->changes;
+	name(w, 1, WANTED_MAX + 1);
+	assert_int_equal(w->changes, changes);
 	name(w, 1, 2);
 	assert_int_equal(w->cnt, 2);
 	assert_int_equal(names[2], 0);

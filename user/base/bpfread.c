@@ -70,7 +70,7 @@ void bpf_wanted_end(struct bpf_wanted *w)
 
 	for (i = cnt; i < WANTED_MAX && w->ids[i]; i++)
 		want(w, i, 0);
-	w->changes += w->changed || cnt != w->cnt;
+	w->changes += cnt != w->cnt || (cnt && w->changed);
 	w->cnt = cnt;
 }
 

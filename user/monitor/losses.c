@@ -43,14 +43,25 @@ static uint64_t count_skips(const struct ktally_monitor *m)
 	return sum;
 }
 
+/* Is no other tick to come that could say what was skipped before this one? */
+static bool ends_soon(const struct ktally_monitor *m)
+{
+	if (m->count_limit && m->ticks + 1 >= m->count_limit)
+		return true;
+	return m->duration_ns &&
+	       m->last_tick_ns + m->interval_ns >= m->begin_ns + m->duration_ns;
+}
+
 void monitor_losses_look(struct ktally_monitor *m, bool last)
 {
+	uint64_t lost = 0;
 	size_t part;
 
-	m->kernel_lost = 0;
 	for (part = 0; part < part_cnt(m); part++)
-		m->kernel_lost += lost_by(m, part);
-	if (!last && !m->kernel_skips && m->last_tick_ns - m->skips_asked_ns < ASK_NS)
+		lost += lost_by(m, part);
+	m->kernel_lost = lost;
+	if (!last && !ends_soon(m) && !m->kernel_skips &&
+	    m->last_tick_ns - m->skips_asked_ns < ASK_NS)
 		return;
 	m->kernel_skips = count_skips(m);
 	m->skips_asked_ns = m->last_tick_ns;
