@@ -330,7 +330,6 @@ void monitor_emit_trailer(struct ktally_monitor *m)
 	drain(m);
 	monitor_tell_unseen(m, true);
 	monitor_judge_assertions(m);
-	monitor_losses_look(m, true);
 	monitor_losses_describe(m, &losses);
 	t.timestamp = clock_realtime_seconds();
 	for (i = 0; i < m->targets.cnt; i++) {

@@ -178,7 +178,8 @@ struct monitor_losses {
 	struct loss_record by_program[MONITOR_PROGRAMS_MAX]; /* skipped; each in its source's */
 	size_t program_cnt;
 };
-void monitor_losses_describe(const struct ktally_monitor *m, struct monitor_losses *ret);
+/* A look that tells of everything. */
+void monitor_losses_describe(struct ktally_monitor *m, struct monitor_losses *ret);
 
 /* untracked.c: processes that found the kernel side's map full */
 /* Their number so far, of all targets; NaN where nobody could tell. */
