@@ -23,10 +23,10 @@ struct {
 
 /* Of maps whose keys are 64 bits. False: it does not fit; the kernel takes back what was written of
  * it and comes again with this element. */
-static __always_inline bool write_element(struct bpf_iter__bpf_map_elem *ctx, u32 value_size)
+static __always_inline bool write_element(struct bpf_iter__bpf_map_elem *ctx, void *key,
+					  void *value, u32 value_size)
 {
 	struct seq_file *seq = ctx->meta->seq;
-	void *key = ctx->key, *value = ctx->value;
 
 	return key && value && !bpf_seq_write(seq, key, sizeof(u64)) &&
 	       !bpf_seq_write(seq, value, value_size);
@@ -49,29 +49,26 @@ static __always_inline bool write_element(struct bpf_iter__bpf_map_elem *ctx, u3
 	}
 
 /* The program NAME_find: an iterator over `wanted`, which spares a look at every bucket. */
-#define MAP_FINDER(name, value_type)                                      \
-	SEC("?iter/bpf_map_elem")                                         \
-	int name##_find(struct bpf_iter__bpf_map_elem *ctx)               \
-	{                                                                 \
-		struct seq_file *seq = ctx->meta->seq;                    \
-		u64 *at = ctx->value, key = at ? *at : 0;                 \
-		value_type *v;                                            \
-		if (!key)                                                 \
-			return 0;                                         \
-		v = bpf_map_lookup_elem(&name, &key);                     \
-		if (v && !bpf_seq_write(seq, &key, sizeof(key)))          \
-			bpf_seq_write(seq, v, sizeof(*v));                \
-		return 0;                                                 \
+#define MAP_FINDER(name, value_type)                                       \
+	SEC("?iter/bpf_map_elem")                                          \
+	int name##_find(struct bpf_iter__bpf_map_elem *ctx)                \
+	{                                                                  \
+		u64 *at = ctx->value, key = at ? *at : 0;                  \
+		if (!key)                                                  \
+			return 0;                                          \
+		write_element(ctx, &key, bpf_map_lookup_elem(&name, &key), \
+			      sizeof(value_type));                         \
+		return 0;                                                  \
 	}
 
 /* The programs NAME_read and NAME_forget of the map NAME. */
-#define MAP_READER(name, value_type)                        \
-	SEC("?iter/bpf_map_elem")                           \
-	int name##_read(struct bpf_iter__bpf_map_elem *ctx) \
-	{                                                   \
-		write_element(ctx, sizeof(value_type));     \
-		return 0;                                   \
-	}                                                   \
+#define MAP_READER(name, value_type)                                          \
+	SEC("?iter/bpf_map_elem")                                             \
+	int name##_read(struct bpf_iter__bpf_map_elem *ctx)                   \
+	{                                                                     \
+		write_element(ctx, ctx->key, ctx->value, sizeof(value_type)); \
+		return 0;                                                     \
+	}                                                                     \
 	MAP_FORGETTER(name)
 
 /* The same for values that are added up, so that none may come twice. It could: when the bucket
@@ -85,7 +82,7 @@ static __always_inline bool write_element(struct bpf_iter__bpf_map_elem *ctx, u3
 		u64 session = ctx->meta->session_id;                                \
 		value_type *v = ctx->value;                                         \
 		if (v && v->session != (typeof(v->session))session &&               \
-		    write_element(ctx, sizeof(*v)))                                 \
+		    write_element(ctx, ctx->key, v, sizeof(*v)))                    \
 			v->session = session;                                       \
 		return 0;                                                           \
 	}                                                                           \

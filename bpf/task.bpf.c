@@ -84,10 +84,10 @@ __noinline u64 regular_in_word(u64 slots_at, u64 word)
 	return regular;
 }
 
-/* Of so many words of a table, FD_BLOCK_WORDS at most: open descriptors, and regular files among
- * them. A global function returns one number. */
+/* Open descriptors and, of them, regular files: in one number, as a global function returns one. */
 #define OPEN_ONE (1ULL << 32)
 
+/* Of so many words of a table, FD_BLOCK_WORDS at most. */
 __noinline u64 count_in_block(u64 slots_at, u64 bits_at, u32 words)
 {
 	u64 sum = 0;
