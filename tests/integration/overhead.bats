@@ -25,6 +25,20 @@ load helpers
 		and .bpf_seconds > 0 and .bpf_seconds < 60')" true
 }
 
+@test "overhead: loading takes no third copy of the kernel's types, whatever is watched" {
+	local base options types
+	require_root
+	[[ -z ${SAN:-} ]] || skip "built with sanitizers, which keep what is freed"
+	types=$(stat -c %s /sys/kernel/btf/vmlinux) || skip "no types of the kernel"
+	record --no-bpf -p $$ -n 1
+	base=$(q 'trailer.overhead.max_rss_bytes')
+	for options in "-p $$" "-f -p $$" "-a" "-a --processes"; do
+		# shellcheck disable=SC2086 # several words
+		record $options -n 1
+		assert_between "max RSS, $options" "$(q 'trailer.overhead.max_rss_bytes')" "$base" $((base + 3 * types))
+	done
+}
+
 @test "overhead: the statistics are off again afterwards" {
 	require_root
 	require bpftool

@@ -92,10 +92,10 @@ static int check(bool json, bool verbose)
 	KTALLY_OPTS(ktally_check_opts, opts, .log = verbose ? on_log : NULL);
 	struct ktally_check *c;
 	int err, status = EXIT_RUN;
+	void *heap = cli_heap_prepare();
 
-	cli_heap_prepare();
 	err = ktally_check__run(&opts, &c);
-	cli_heap_settle();
+	cli_heap_settle(heap);
 	if (err) {
 		cli_error("the check failed: %s; is /proc mounted?", strerror(-err));
 		return status;

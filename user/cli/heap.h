@@ -4,8 +4,9 @@
 #ifndef KTALLY_CLI_HEAP_H
 #define KTALLY_CLI_HEAP_H
 
-/* Around ktally_monitor__begin and ktally_check__run. Both only help: failures are ignored. */
-void cli_heap_prepare(void);
-void cli_heap_settle(void);
+/* Around ktally_monitor__begin and ktally_check__run; the second takes what the first returned,
+ * which may be NULL. Both only help: failures are ignored. */
+void *cli_heap_prepare(void);
+void cli_heap_settle(void *between);
 
 #endif

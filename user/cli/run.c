@@ -330,15 +330,15 @@ static int run_monitor(struct run *r)
 {
 	struct ktally_result result = { .sz = sizeof(result) };
 	int err = block_signals(r);
+	void *heap;
 
 	if (err) {
 		cli_error("cannot take signals: %s", strerror(-err));
 		return EXIT_RUN;
 	}
-	if (!r->options.no_bpf)
-		cli_heap_prepare();
+	heap = r->options.no_bpf ? NULL : cli_heap_prepare();
 	err = ktally_monitor__begin(r->monitor);
-	cli_heap_settle();
+	cli_heap_settle(heap);
 	if (!err) {
 		drop_privileges(r);
 		err = loop(r);
