@@ -14,6 +14,7 @@
 #include "bpf/sched.h"
 #include "bpf/targets.h"
 #include "probes/probe.h"
+#include "probes/sched_internal.h"
 #include "sched.skel.h"
 
 struct sched {
@@ -260,53 +261,6 @@ static int read_tp_btf(void *self)
 	return err;
 }
 
-/* These clocks run from the process's start; what a joiner had used before is not its target's. */
-static void set_clock(struct process *p, enum raw_id id, int64_t ns)
-{
-	p->now.v[id] = ns;
-	if (p->last.v[id] == RAW_UNKNOWN && !p->born)
-		p->last.v[id] = ns;
-}
-
-/* No thread alive was seen, and none that ended: an entry without times says nothing. */
-static void forget_clocks(struct raw_row *now)
-{
-	now->v[RAW_ONCPU_NS] = now->v[RAW_RUNQUEUE_NS] = now->v[RAW_BLOCKED_NS] = RAW_UNKNOWN;
-}
-
-/* The time that its threads neither ran nor waited for a CPU they slept. How long they ran is known
- * best by the task instrument while they run, to the nanosecond, and here once they have ended. */
-static void settle_clocks(struct process *p)
-{
-	int64_t oncpu = p->now.v[RAW_CPU_NS] > p->now.v[RAW_ONCPU_NS] ? p->now.v[RAW_CPU_NS] :
-									p->now.v[RAW_ONCPU_NS];
-	int64_t runqueue = p->now.v[RAW_RUNQUEUE_NS];
-	int64_t blocked = p->now.v[RAW_BLOCKED_NS] - oncpu - runqueue;
-
-	if (p->now.v[RAW_BLOCKED_NS] <= 0) {
-		forget_clocks(&p->now);
-		return;
-	}
-	set_clock(p, RAW_ONCPU_NS, oncpu);
-	set_clock(p, RAW_RUNQUEUE_NS, runqueue);
-	set_clock(p, RAW_BLOCKED_NS, blocked > 0 ? blocked : 0);
-}
-
-/* The referee: the kernel's own count is read after ours, so it cannot be behind ours now, nor was
- * it, at the read before, ahead of ours now. */
-static void check_process(struct process *p)
-{
-	int64_t kernel = p->kernel_voluntary + p->kernel_involuntary;
-	int64_t counted = p->counted_switches, off = 0;
-
-	if (counted > kernel)
-		off = counted - kernel;
-	else if (p->kernel_switches_before != RAW_UNKNOWN && p->kernel_switches_before > counted)
-		off = p->kernel_switches_before - counted;
-	p->now.v[RAW_SWITCHES_UNATTRIBUTED] = off;
-	p->kernel_switches_before = kernel;
-}
-
 static int confirm(void *self)
 {
 	struct sched *s = self;
@@ -315,9 +269,9 @@ static int confirm(void *self)
 	if (!s->skel)
 		return 0;
 	HASH_ITER(hh, s->env->table->by_id, p, next) {
-		settle_clocks(p);
+		sched_settle_clocks(p);
 		if (p->seen && !process_ended(p))
-			check_process(p);
+			sched_check(p);
 	}
 	return 0;
 }
@@ -332,9 +286,9 @@ static void read_dir(struct process *p, int dir)
 		raw_max(&p->now, RAW_INVOLUNTARY, sw.involuntary);
 	}
 	if (!proc_cpu_ns(p->pid, &oncpu_ns))
-		set_clock(p, RAW_ONCPU_NS, oncpu_ns);
+		sched_set_clock(p, RAW_ONCPU_NS, oncpu_ns);
 	if (!proc_read_schedstat(dir, &oncpu_ns, &runqueue_ns))
-		set_clock(p, RAW_RUNQUEUE_NS, runqueue_ns);
+		sched_set_clock(p, RAW_RUNQUEUE_NS, runqueue_ns);
 }
 
 static void read_process(const struct probe_env *env, struct process *p)
