@@ -37,7 +37,8 @@ struct sched_process {
 	__u64 voluntary;
 	__u64 involuntary;
 	struct sched_clocks clocks;
-	__u64 session; /* the reader's, see read.bpf.h */
+	__u32 ended; /* threads that have had their last switch under watch */
+	__u32 session; /* the reader's, see read.bpf.h */
 };
 
 #endif

@@ -186,6 +186,7 @@ static __always_inline void watch(struct task_struct *leader, u64 groups, u32 fl
 	m.groups = groups;
 	m.flags = flags;
 	m.ppid = ppid;
+	m.threads = 1;
 	if (!(flags & MEMBER_BASE))
 		set_base(&m, leader);
 	bpf_probe_read_kernel_str(m.comm, sizeof(m.comm), leader->comm);
@@ -246,6 +247,20 @@ static __always_inline void join(struct task_struct *leader, u64 groups)
 	}
 }
 
+/* By a thread of the same process, so that all are counted once it has ended. */
+static __always_inline void count_thread(struct task_struct *thread)
+{
+	struct member *m;
+	u64 id;
+
+	if (watched_as(thread->tgid) != WATCH_MEMBER)
+		return;
+	id = process_id(thread);
+	m = bpf_map_lookup_elem(&members, &id);
+	if (m)
+		__sync_fetch_and_add(&m->threads, 1);
+}
+
 /* Runs in the parent, before the child runs for the first time, as sched_process_fork does. That
  * one can be missed on 7.x, where a program on a tracepoint can be preempted and is skipped
  * meanwhile; this one is under the run queue's lock, with interrupts off. */
@@ -256,8 +271,12 @@ int BPF_PROG(targets_fork, struct task_struct *child)
 	u64 groups;
 	u8 *byte;
 
-	if (child->pid != child->tgid || child->flags & PF_KTHREAD)
+	if (child->flags & PF_KTHREAD)
 		return 0;
+	if (child->pid != child->tgid) {
+		count_thread(child);
+		return 0;
+	}
 	groups = all_group | (groups_of_current() & tree_groups) | groups_by_cgroup(child) |
 		 groups_by_comm(child->comm);
 	if (groups) {

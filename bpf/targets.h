@@ -54,6 +54,7 @@ struct member {
 	__u32 ppid;
 	char comm[16];
 	struct member_base base;
+	__u64 threads;	   /* of a newborn: those that it ever had */
 };
 
 /*

@@ -39,6 +39,20 @@ blink_tree() {
 	blink_tree -n 1499 --together --again 211 --close
 }
 
+# A tick may fall between a thread's exit and its last switch, and then has to look: seldom.
+no_walk_over_threads() {
+	record --bpf-stats -- "$WORKLOADS/blink" -n 7
+	[[ $(q 'trailer.overhead.programs.sched_threads_read.runs') == 0 ]]
+}
+
+@test "tree: whether newborns have had their last switch is known without a walk over all threads" {
+	require_rung sched=tp_btf
+	require_rung task=iter
+	record --bpf-stats -- "$WORKLOADS/blink" -n 1
+	[[ $(q 'trailer.overhead.bpf_runs') != null ]] || skip "no kernel statistics: $(cat err)"
+	wait_for "a run without a walk" no_walk_over_threads
+}
+
 @test "tree: children that execute another program" {
 	require_root
 	blink_tree -n 101 --exec

@@ -170,6 +170,35 @@ static bool has_last_read(const struct sched *s)
 	return false;
 }
 
+/* What is known of the threads of a process that has ended without a walk over all: of a newborn
+ * how many there were, less those that have had their last switch. */
+static void begin_live(struct process *p)
+{
+	p->live_threads = 0;
+	if (p->exited && !p->untracked)
+		p->live_threads = p->born ? p->born_threads : 1;
+}
+
+/* False: some thread of an ended process has yet to have its last switch, or may have. */
+static bool all_settled(struct sched *s)
+{
+	const struct bpf_reader *r = &s->processes;
+	struct process *p, *next;
+	size_t i;
+
+	for (i = 0; i < r->count; i++) {
+		const struct sched_process *v = bpf_reader_value(r, i);
+
+		p = process_find(s->env->table, *(const uint64_t *)bpf_reader_key(r, i));
+		if (p && p->exited && p->born)
+			p->live_threads -= v->ended;
+	}
+	HASH_ITER(hh, s->env->table->by_id, p, next)
+		if (p->exited && !p->untracked && p->live_threads)
+			return false;
+	return true;
+}
+
 static bool is_watched(const struct bpf_shared *shared, uint64_t id)
 {
 	return IS_UNTRACKED(id) || shared->watched[PROCESS_ID_PID(id) & shared->watched_mask];
@@ -197,11 +226,15 @@ static void add_live(const struct probe_env *env, struct bpf_reader *r)
  * has ended had their last switch, and is there anything left of those that are watched no more? */
 static int read_live(struct sched *s)
 {
+	struct process *p, *next;
 	int err;
 
-	s->env->wants_counts = s->env->reads_threads && !s->has_exited && !s->has_left;
+	s->env->wants_counts = s->env->reads_threads && !s->has_left &&
+			       (!s->has_exited || all_settled(s));
 	if (s->env->wants_counts)
 		return 0;
+	HASH_ITER(hh, s->env->table->by_id, p, next)
+		p->live_threads = 0;
 	err = bpf_reader_read(&s->threads);
 	if (!err)
 		add_live(s->env, &s->threads);
@@ -236,7 +269,7 @@ static int read_tp_btf(void *self)
 
 	s->has_untracked = s->has_exited = false;
 	HASH_ITER(hh, table->by_id, p, next) {
-		p->live_threads = 0;
+		begin_live(p);
 		p->counted_switches = 0;
 		s->has_untracked |= p->untracked;
 		s->has_exited |= p->exited && !p->untracked;

@@ -13,6 +13,7 @@
 #include "bpf/read.h"
 
 #define PROCESS_FD_NONE (-1)
+#define BORN_THREADS_UNKNOWN UINT32_MAX
 
 struct process {
 	UT_hash_handle hh; /* beside the key: a search touches one line of memory */
@@ -43,8 +44,11 @@ struct process {
 	int dir_fd;	   /* /proc/PID, or PROCESS_FD_NONE */
 	uint32_t live_threads; /* that the sched instrument still has an entry for */
 	uint32_t seen_threads;
-	uint32_t alive;	   /* of an untracked entry: processes, and how many came so far */
-	uint64_t born_cnt;
+	union {
+		uint32_t alive;	       /* of an untracked entry: processes */
+		uint32_t born_threads; /* of a newborn that has ended: so many in all */
+	};
+	uint64_t born_cnt; /* of an untracked entry: processes that came so far */
 	int64_t kernel_voluntary;   /* the kernel's own switch counts, at this read */
 	int64_t kernel_involuntary;
 	int64_t kernel_switches_before; /* both, at the read before; RAW_UNKNOWN: none */

@@ -277,6 +277,8 @@ static void adopt_command_exits(struct targets *t)
 		p = process_find(&t->table, target->root_id);
 		if (!p)
 			continue;
+		if (!p->exited) /* the kernel side has not said so yet, nor with how many */
+			p->born_threads = BORN_THREADS_UNKNOWN;
 		p->exited = true;
 		p->exit_known = true;
 		p->exit_status = status;
