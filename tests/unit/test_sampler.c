@@ -18,6 +18,7 @@ struct fake {
 	int confirms;
 	int joins;
 	int forgets;
+	uint32_t live_threads; /* of each process that has ended */
 };
 
 static void *make(struct probe_env *env)
@@ -50,9 +51,12 @@ static int read_into(struct fake *f, enum raw_id id)
 	struct process *p, *next;
 
 	f->reads++;
-	HASH_ITER(hh, f->env->table->by_id, p, next)
+	HASH_ITER(hh, f->env->table->by_id, p, next) {
 		if (f->value != RAW_UNKNOWN)
 			raw_add(&p->now, id, f->value);
+		if (p->exited)
+			p->live_threads = f->live_threads;
+	}
 	return f->read_err;
 }
 
@@ -365,7 +369,7 @@ static void the_ended_are_forgotten_when_they_are_final(void **state)
 	p = process(w, 11, 6);
 	fixture_remove(&w->proc, 11);
 	p->exited = true;
-	p->live_threads = 1;
+	fake(w, 0)->live_threads = fake(w, 1)->live_threads = 1;
 	while (process(w, 11, 6) && ticks < 20) {
 		tick(w);
 		ticks++;

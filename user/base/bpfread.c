@@ -56,12 +56,15 @@ void bpf_wanted_begin(struct bpf_wanted *w)
 	w->changed = false;
 }
 
-void bpf_wanted_add(struct bpf_wanted *w, uint64_t id)
+bool bpf_wanted_add(struct bpf_wanted *w, uint64_t id)
 {
-	if (w->next < WANTED_MAX)
+	bool fits = w->next < WANTED_MAX;
+
+	if (fits)
 		want(w, w->next, id);
 	if (w->next <= WANTED_MAX)
 		w->next++;
+	return fits;
 }
 
 void bpf_wanted_end(struct bpf_wanted *w)

@@ -49,7 +49,7 @@ int bpf_wanted_open(struct bpf_wanted *w, const struct bpf_map *map);
 void bpf_wanted_close(struct bpf_wanted *w);
 /* Names them anew, all between begin and end. More than there is room for: all that there are. */
 void bpf_wanted_begin(struct bpf_wanted *w);
-void bpf_wanted_add(struct bpf_wanted *w, uint64_t id);
+bool bpf_wanted_add(struct bpf_wanted *w, uint64_t id); /* false: no room; nor for any more */
 void bpf_wanted_end(struct bpf_wanted *w);
 
 /* One map's reader: programs of bpf/read.bpf.h in the map's own object. */

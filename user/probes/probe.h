@@ -20,7 +20,9 @@ struct probe_env {
 	struct process_table *table;
 	int proc_fd;
 	struct bpf_shared shared;
-	uint64_t now_ns; /* CLOCK_MONOTONIC, of the read under way */
+	uint64_t now_ns; /* CLOCK_MONOTONIC, of the read under way; so are the next two */
+	bool has_exited;    /* a process that is not untracked has */
+	bool has_untracked; /* a walk over the table for their entries is not for nothing */
 	bool reads_threads; /* the task instrument, opened before sched, visits each alive, */
 	bool wants_clocks;  /* and adds its clocks for sched, which is read before it, */
 	bool wants_counts;  /* and what that one has counted of it */

@@ -24,8 +24,6 @@ struct sched {
 	struct bpf_reader threads;
 	struct bpf_reader now; /* struct sched_now_rec */
 	struct sched_process untracked[UNTRACKED_MAX]; /* as of the read of `processes` */
-	bool has_untracked; /* at this read; a walk over the table is not for nothing */
-	bool has_exited;
 	bool has_left; /* since the last walk over `threads`: it may hold what nobody wants */
 };
 
@@ -144,7 +142,7 @@ static void add_all_ended(struct sched *s, bool alive, bool ended)
 		if (p && (p->live_threads ? alive : ended))
 			add_ended(p, bpf_reader_value(r, i));
 	}
-	if (!s->has_untracked)
+	if (!s->env->has_untracked)
 		return;
 	HASH_ITER(hh, s->env->table->by_id, p, next)
 		if (p->untracked && (p->live_threads ? alive : ended))
@@ -162,7 +160,7 @@ static bool has_last_read(const struct sched *s)
 {
 	struct process *p, *next;
 
-	if (!s->has_exited)
+	if (!s->env->has_exited)
 		return false;
 	HASH_ITER(hh, s->env->table->by_id, p, next)
 		if (p->exited && !p->live_threads && !p->untracked)
@@ -172,11 +170,13 @@ static bool has_last_read(const struct sched *s)
 
 /* What is known of the threads of a process that has ended without a walk over all: of a newborn
  * how many there were, less those that have had their last switch. */
-static void begin_live(struct process *p)
+static void begin_live(struct sched *s)
 {
-	p->live_threads = 0;
-	if (p->exited && !p->untracked)
-		p->live_threads = p->born ? p->born_threads : 1;
+	struct process *p, *next;
+
+	HASH_ITER(hh, s->env->table->by_id, p, next)
+		if (p->exited && !p->untracked)
+			p->live_threads = p->born ? p->born_threads : 1;
 }
 
 /* False: some thread of an ended process has yet to have its last switch, or may have. */
@@ -186,6 +186,7 @@ static bool all_settled(struct sched *s)
 	struct process *p, *next;
 	size_t i;
 
+	begin_live(s);
 	for (i = 0; i < r->count; i++) {
 		const struct sched_process *v = bpf_reader_value(r, i);
 
@@ -230,7 +231,7 @@ static int read_live(struct sched *s)
 	int err;
 
 	s->env->wants_counts = s->env->reads_threads && !s->has_left &&
-			       (!s->has_exited || all_settled(s));
+			       (!s->env->has_exited || all_settled(s));
 	if (s->env->wants_counts)
 		return 0;
 	HASH_ITER(hh, s->env->table->by_id, p, next)
@@ -263,17 +264,8 @@ static void add_now(struct process_table *table, const struct bpf_reader *r)
 static int read_tp_btf(void *self)
 {
 	struct sched *s = self;
-	struct process_table *table = s->env->table;
-	struct process *p, *next;
 	int err;
 
-	s->has_untracked = s->has_exited = false;
-	HASH_ITER(hh, table->by_id, p, next) {
-		begin_live(p);
-		p->counted_switches = 0;
-		s->has_untracked |= p->untracked;
-		s->has_exited |= p->exited && !p->untracked;
-	}
 	s->env->wants_clocks = s->env->reads_threads;
 	err = read_ended(s);
 	if (!err && !s->env->wants_clocks)
@@ -283,7 +275,7 @@ static int read_tp_btf(void *self)
 	if (err)
 		return err;
 	if (!s->env->wants_clocks)
-		add_now(table, &s->now);
+		add_now(s->env->table, &s->now);
 	if (!has_last_read(s)) {
 		add_all_ended(s, true, true);
 		return 0;

@@ -298,13 +298,10 @@ static int read_iter(void *self)
 	struct process *p, *next;
 	int err;
 
-	HASH_ITER(hh, t->env->table->by_id, p, next) {
-		p->seen = p->may_run = false;
-		p->seen_threads = 0;
-		p->kernel_voluntary = p->kernel_involuntary = 0;
-		if (p->untracked)
-			task_begin_untracked(p, t->skel->bss->task_untracked);
-	}
+	if (t->env->has_untracked)
+		HASH_ITER(hh, t->env->table->by_id, p, next)
+			if (p->untracked)
+				task_begin_untracked(p, t->skel->bss->task_untracked);
 	err = run_iterator(t);
 	if (err)
 		return err;

@@ -133,6 +133,8 @@ static bool has_joiners(const struct sampler *s)
 {
 	struct process *p, *next;
 
+	if (!s->env.table->has_new)
+		return false;
 	HASH_ITER(hh, s->env.table->by_id, p, next)
 		if (!p->born && !p->initial && p->last.v[RAW_CPU_NS] == RAW_UNKNOWN)
 			return true;
@@ -170,6 +172,19 @@ static int read_all(struct sampler *s)
 	return first_err;
 }
 
+/* One walk for all instruments: a table of thousands is not in the nearest caches. */
+static void begin(struct sampler *s)
+{
+	struct process *p, *next;
+
+	s->env.has_untracked = s->env.has_exited = false;
+	HASH_ITER(hh, s->env.table->by_id, p, next) {
+		process_begin_read(p);
+		s->env.has_untracked |= p->untracked;
+		s->env.has_exited |= p->exited && !p->untracked;
+	}
+}
+
 int sampler_read(struct sampler *s)
 {
 	struct process *p, *next;
@@ -180,10 +195,7 @@ int sampler_read(struct sampler *s)
 		err = joined(s);
 	if (err)
 		return err;
-	HASH_ITER(hh, s->env.table->by_id, p, next) {
-		raw_row_clear(&p->now);
-		p->grace += p->gone && p->grace < UINT8_MAX;
-	}
+	begin(s);
 	s->env.now_ns = clock_monotonic_ns();
 	targets_want(s->targets);
 	err = read_all(s);
@@ -225,6 +237,7 @@ void sampler_settle(struct sampler *s)
 	struct forgotten f = { .cnt = 0 };
 	struct process *p, *next;
 
+	s->env.table->has_new = false;
 	HASH_ITER(hh, s->env.table->by_id, p, next) {
 		if (!p->untracked && (sampler_final(p) || process_left(p))) {
 			forget_later(s, &f, p);

@@ -45,7 +45,18 @@ struct process *process_add(struct process_table *t, uint64_t id)
 	for (i = 0; i < RAW_LIFETIMES; i++)
 		p->first.v[i] = RAW_UNKNOWN;
 	HASH_ADD(hh, t->by_id, id, sizeof(p->id), p);
+	t->has_new = true;
 	return p;
+}
+
+void process_begin_read(struct process *p)
+{
+	raw_row_clear(&p->now);
+	p->grace += p->gone && p->grace < UINT8_MAX;
+	p->seen = p->may_run = false;
+	p->seen_threads = p->live_threads = 0;
+	p->kernel_voluntary = p->kernel_involuntary = 0;
+	p->counted_switches = 0;
 }
 
 void process_remove(struct process_table *t, struct process *p)

@@ -63,6 +63,7 @@ struct process {
  * uses for its descriptors. Those of the rest are opened for each read. */
 struct process_table {
 	struct process *by_id;
+	bool has_new; /* since the last tick */
 	size_t dirs_open;
 	size_t dirs_max;
 };
@@ -73,6 +74,8 @@ struct process *process_find(const struct process_table *t, uint64_t id);
 /* A new entry, everything unknown. NULL: out of memory. */
 struct process *process_add(struct process_table *t, uint64_t id);
 void process_remove(struct process_table *t, struct process *p);
+/* Before a read: nothing of it is known. */
+void process_begin_read(struct process *p);
 
 /* Processes that are forgotten together. */
 struct forgotten {

@@ -91,8 +91,8 @@ void targets_want(struct targets *t)
 		return;
 	bpf_wanted_begin(w);
 	HASH_ITER(hh, t->table.by_id, p, next)
-		if (!p->untracked)
-			bpf_wanted_add(w, p->id);
+		if (!p->untracked && !bpf_wanted_add(w, p->id))
+			break;
 	bpf_wanted_end(w);
 }
 
