@@ -119,7 +119,8 @@ Written by `sudo make bench` (tests/bench/run.sh), not by hand. Run it to have y
 How it is measured:
 
 - what a tool spends on a snapshot is its process's CPU clock from one record in its output to the next
-  (pidstat, which keeps its output to itself for a while: from half a second to the next): starting it is not in it, neither is what its hooks add to others;
+  (pidstat, which keeps its output to itself for a while: from half a second to the next): starting it is not in it, neither is what its hooks add to others.
+  `nothing` is woken and writes a line as long as ktally's: no snapshot can cost less;
 - what a tool adds to a switch or a call is the CPU time of a workload on one CPU that makes nothing
   else, less the same before the tool came and after it went, in slices of 5 ms of which the tenth
   percentile counts (what disturbs only ever adds). The workload lives on, the tools take turns;

@@ -30,7 +30,7 @@ compile() {
 	"$CC" -O2 -g -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wno-unused-parameter -iquote . "$@"
 }
 
-for program in pingpong contended syscalls crowd reader; do
+for program in pingpong contended syscalls crowd reader waker; do
 	compile -static "tests/bench/$program.c" -o "$out/$program"
 done
 compile -static -fno-omit-frame-pointer tests/bench/stacks.c -o "$out/stacks"

@@ -13,7 +13,8 @@ from tools import KTALLY, ROUNDS, Figures, Server, Tool, have, helper
 HERE = os.path.dirname(os.path.abspath(__file__))
 SEED = os.path.join(HERE, "seed_monitor.py")
 PYTHON = "/usr/bin/python3"  # Debian's psutil belongs to this one
-FILES = 16
+FILES = (16, 1000)  # what a small tool has open, and what a server has
+LINE = "1040"  # bytes of a snapshot
 RECORD = b'"member":false'  # once a tick: the snapshot of the target itself
 SEED_RECORD = b'"timestamp"'
 GROWTH = (10, 100, 1000, 5000, 20000)
@@ -36,7 +37,8 @@ def last_processes(path):
 # ---- one process ----
 
 def snapshot_tools(pid):
-    """(name, interval, argv, installed, options): all ask the same of the same process."""
+    """(name, interval, argv, installed, options): all but the last ask the same of the same process,
+    and that one nothing: it is woken and writes a line as long as ktally's."""
     return [
         ("ktally", 1.0, [KTALLY, "-p", pid], True, {"mark": RECORD}),
         ("seed (psutil)", 1.0, [PYTHON, SEED, pid, "1"], has_psutil(), {"mark": SEED_RECORD}),
@@ -44,6 +46,8 @@ def snapshot_tools(pid):
          {"ready_after": 0.2}),
         ("ktally", 0.1, [KTALLY, "-p", pid, "-i", "100ms"], True, {"mark": RECORD}),
         ("seed (psutil)", 0.1, [PYTHON, SEED, pid, "0.1"], has_psutil(), {"mark": SEED_RECORD}),
+        ("nothing", 1.0, [helper("waker"), "1000", LINE], True, {"mark": b"\n"}),
+        ("nothing", 0.1, [helper("waker"), "100", LINE], True, {"mark": b"\n"}),
     ]
 
 
@@ -62,39 +66,49 @@ def memory_mib(tool, field):
         return int(re.search(rf"{field}:\s+(\d+)", status.read()).group(1)) * 1024 / MIB
 
 
-def measure_snapshots(report):
+def snapshots_of(files):
+    """The tools, what they cost and take over a process with so many regular files open."""
     values, memory = {}, {}
-    with Server("crowd", 1, FILES) as crowd:
-        tools = snapshot_tools(crowd.pids)
+    with Server("crowd", 1, files) as crowd:
+        tools = [tool for tool in snapshot_tools(crowd.pids) if tool[3]]
         for _ in range(2):
-            for name, interval, argv, installed, options in tools:
-                if not installed:
-                    continue
-                cpu, rss, peak = measure_one(argv, interval, 4 if interval >= 1 else 20,
-                                             **options)
+            for name, interval, argv, _, options in tools:
+                cpu, *mib = measure_one(argv, interval, 4 if interval >= 1 else 20, **options)
                 values.setdefault((name, interval), []).extend(cpu)
-                memory.setdefault((name, interval), []).append((rss, peak))
-    f = {key: Figures(v) for key, v in values.items()}
+                memory.setdefault((name, interval), []).append(mib)
+        commands = {tool[:2]: " ".join(map(os.path.basename, tool[2])).replace(crowd.pids, "PID")
+                    for tool in snapshot_tools(crowd.pids)}
+    return commands, {key: Figures(v) for key, v in values.items()}, memory
+
+
+def add_snapshots(report, files, commands, f, memory):
     lines = []
-    for name, interval, argv, installed, _ in tools:
+    for (name, interval), command in commands.items():
         key = (name, interval)
-        if not installed:
+        if key not in f:
             lines.append([name, f"{interval:g} s", "not installed"] + [""] * 6)
             continue
-        shown = " ".join(os.path.basename(a) for a in argv).replace(crowd.pids, "PID")
         lines.append([name, f"{interval:g} s", *f[key].text(),
-                      f"{f[key].median / f[('ktally', interval)].median:.1f}",
-                      *(f"{max(m):.1f}" for m in zip(*memory[key])), f"`{shown}`"])
-    report.add(Table(f"One snapshot of one process with {FILES} open files",
+                      f"{f[key].median / f['ktally', interval].median:.2g}",
+                      *(f"{max(m):.1f}" for m in zip(*memory[key])), f"`{command}`"])
+    report.add(Table(f"One snapshot of one process with {files:,} open files",
                      ["µs of CPU per snapshot", "interval", "min", "median", "max", "times ktally's",
                       "RSS, MiB", "peak RSS, MiB", "command"], lines))
     for interval in (1.0, 0.1):
-        report.aim(f"ktally / seed (psutil), {interval:g} s", 0.05, f["ktally", interval],
-                   f.get(("seed (psutil)", interval)))
-    report.aim("one process at 1 s: CPU, %", 0.02, f["ktally", 1.0].scaled(1e-4))
-    rss, peak = map(Figures, zip(*memory["ktally", 1.0]))
-    report.aim("one process at 1 s: RSS, MiB", 6, rss)
-    report.aim("one process at 1 s: peak RSS (while programs are loaded), MiB", 10, peak)
+        report.aim(f"ktally / seed (psutil), {files:,} open files, {interval:g} s", 0.05,
+                   f["ktally", interval], f.get(("seed (psutil)", interval)))
+
+
+def measure_snapshots(report):
+    for files in FILES:
+        commands, f, memory = snapshots_of(files)
+        add_snapshots(report, files, commands, f, memory)
+        if files > FILES[0]:
+            continue
+        report.aim("one process at 1 s: CPU, %", 0.02, f["ktally", 1.0].scaled(1e-4))
+        rss, peak = map(Figures, zip(*memory["ktally", 1.0]))
+        report.aim("one process at 1 s: RSS, MiB", 6, rss)
+        report.aim("one process at 1 s: peak RSS (while programs are loaded), MiB", 10, peak)
 
 
 # ---- the start ----
