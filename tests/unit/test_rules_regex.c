@@ -82,6 +82,30 @@ static void test_matches(void **state)
 	}
 }
 
+/* Repetitions within repetitions: read again for each round of those around them, the first takes
+ * six million rounds. tests/fuzz/corpus/rule_regex has more of them. */
+static const struct match_case nested[] = {
+	{ "(a|(a|(a|(a|(a|(a|(a|(a|b)+b)+c)+b)+c)+b)+c)+b)+c", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaac",
+	  true },
+	{ "((((((((a|aa)+b?)+)+)+)+)+)+)+", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaac", false },
+	{ "((((((((a|b)+c?)*d?)+)*)+)*)+)*", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaab", true },
+	{ "(((((((a{0,1000}){0,1000}){1000}){1,}){1000}){1000}){1000}){1000}", "aaaaaaaa", true },
+	{ "((((((((a{3}){2}){0,9}){1}){1})*)*)?)", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", true },
+	{ "((((((((a{3}){2}){0,9}){1}){1})*)*)?)", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaa", false },
+	{ "(a{7}){0,4}b?", "aaaaaaaaaaaaaaaaaaaaaaaaaaaab", true },
+	{ "(a{7}){0,3}b?", "aaaaaaaaaaaaaaaaaaaaaaaaaaaab", false },
+};
+
+static void test_nested_repetitions(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(nested) / sizeof(nested[0]); i++) {
+		assert_null(regex_check(nested[i].pattern));
+		if (regex_matches(nested[i].pattern, nested[i].text) != nested[i].matches)
+			fail_msg("%s against %s", nested[i].pattern, nested[i].text);
+	}
+}
+
 static const char *const refused[] = {
 	"(",
 	")",
@@ -173,6 +197,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_matches),
+		cmocka_unit_test(test_nested_repetitions),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_against_regcomp),
 	};

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * The pattern is read anew at each match, with the set of positions in the text that its part so
- * far can end at: bit p of a uint32_t is position p. A part maps a set to a set; repetition is the
- * iteration of that map until it adds nothing. Bytes are bytes: "." is one of them, UTF-8 or not.
+ * The pattern is read anew at each match, once from its start to its end. Of each part it is found
+ * where in the text that can end, for every position where it may start; parts that follow each
+ * other, that are alternatives, or that are repeated are put together from that. Nothing is read
+ * again for a repetition, so that those within others do not multiply. Bytes are bytes: "." is one
+ * of them, UTF-8 or not.
  */
 #include "rules/regex.h"
 
@@ -23,6 +25,13 @@ struct walk {
 	const char *wrong; /* the first thing found; then nothing moves any more */
 };
 
+#define POSITIONS (REGEX_TEXT_MAX + 1)
+
+/* By start: the positions where a part can end, bit p for position p; never before its start. */
+struct part {
+	uint32_t ends[POSITIONS];
+};
+
 struct byte_set {
 	uint32_t bits[8];
 };
@@ -32,7 +41,7 @@ struct repeat {
 	uint32_t most;
 };
 
-static uint32_t walk_any(struct walk *w, uint32_t in);
+static void walk_any(struct walk *w, struct part *ret);
 
 static void fail(struct walk *w, const char *wrong)
 {
@@ -158,48 +167,116 @@ static void take_set(struct walk *w, struct byte_set *set)
 		invert(set);
 }
 
+/* ---- what parts make together ---- */
+
+static void part_empty(struct part *ret)
+{
+	for (uint32_t p = 0; p < POSITIONS; p++)
+		ret->ends[p] = UINT32_C(1) << p;
+}
+
+static void part_or(struct part *a, const struct part *b)
+{
+	for (uint32_t p = 0; p < POSITIONS; p++)
+		a->ends[p] |= b->ends[p];
+}
+
+static uint32_t ends_from(const struct part *part, uint32_t starts)
+{
+	uint32_t ends = 0;
+
+	for (; starts; starts &= starts - 1)
+		ends |= part->ends[__builtin_ctz(starts)];
+	return ends;
+}
+
+/* a, and then b; which may be a itself: ends are not before their start, so that what is still to
+ * be looked up is not yet overwritten going up. */
+static void part_then(struct part *a, const struct part *b)
+{
+	for (uint32_t p = 0; p < POSITIONS; p++)
+		a->ends[p] = ends_from(b, a->ends[p]);
+}
+
+/* Any number of times. From the end of the text on: wherever it leads to is known by then. */
+static void part_star(struct part *a)
+{
+	for (uint32_t p = POSITIONS; p-- > 0;) {
+		uint32_t here = UINT32_C(1) << p;
+
+		a->ends[p] = here | ends_from(a, a->ends[p] & ~here);
+	}
+}
+
+/* So many times, by squares. */
+static void part_power(struct part *a, uint32_t times)
+{
+	struct part square = *a;
+
+	part_empty(a);
+	for (; times; times >>= 1) {
+		if (times & 1)
+			part_then(a, &square);
+		part_then(&square, &square);
+	}
+}
+
+static void part_repeat(struct part *a, const struct repeat *r)
+{
+	struct part rest = *a;
+
+	if (r->most == UNBOUNDED) {
+		part_star(&rest);
+	} else {
+		struct part none;
+
+		part_empty(&none);
+		part_or(&rest, &none);
+		part_power(&rest, r->most - r->least);
+	}
+	part_power(a, r->least);
+	part_then(a, &rest);
+}
+
 /* ---- parts ---- */
 
-static uint32_t step(const struct walk *w, const struct byte_set *set, uint32_t in)
+static void part_byte(const struct walk *w, const struct byte_set *set, struct part *ret)
 {
-	uint32_t out = 0;
-
+	memset(ret, 0, sizeof(*ret));
 	for (uint32_t p = 0; p < w->len; p++) {
 		unsigned char c = (unsigned char)w->text[p];
 
-		if (in >> p & 1 && set->bits[c / 32] >> (c % 32) & 1)
-			out |= UINT32_C(2) << p;
+		if (set->bits[c / 32] >> (c % 32) & 1)
+			ret->ends[p] = UINT32_C(2) << p;
 	}
-	return out;
 }
 
-static uint32_t walk_group(struct walk *w, uint32_t in)
+/* Nothing, at one position only. */
+static void part_anchor(uint32_t position, struct part *ret)
 {
-	uint32_t out = 0;
+	memset(ret, 0, sizeof(*ret));
+	ret->ends[position] = UINT32_C(1) << position;
+}
 
+static void walk_group(struct walk *w, struct part *ret)
+{
+	part_empty(ret);
 	if (*w->at == '?' && !take(w, "?:"))
 		fail(w, "of the groups that start with (? only (?:...) is known");
 	else if (++w->nested > NESTED_MAX)
 		fail(w, "groups are nested more than 8 deep");
 	else
-		out = walk_any(w, in);
+		walk_any(w, ret);
 	w->nested--;
 	if (!take(w, ")"))
 		fail(w, "a '(' has no ')'");
-	return out;
 }
 
-static uint32_t walk_atom(struct walk *w, uint32_t in)
+static void walk_byte(struct walk *w, struct part *ret)
 {
 	struct byte_set set = {};
 	unsigned char c;
 
-	if (take(w, "("))
-		return walk_group(w, in);
-	if (take(w, "^"))
-		return in & 1;
-	if (take(w, "$"))
-		return in & UINT32_C(1) << w->len;
 	if (strchr("*+?{", *w->at))
 		fail(w, "a repetition has nothing before it to repeat");
 	else if (take(w, "["))
@@ -208,7 +285,19 @@ static uint32_t walk_atom(struct walk *w, uint32_t in)
 		add_range(&set, 0, 255);
 	else if (take_member(w, &set, &c))
 		add_range(&set, c, c);
-	return step(w, &set, in);
+	part_byte(w, &set, ret);
+}
+
+static void walk_atom(struct walk *w, struct part *ret)
+{
+	if (take(w, "("))
+		walk_group(w, ret);
+	else if (take(w, "^"))
+		part_anchor(0, ret);
+	else if (take(w, "$"))
+		part_anchor(w->len, ret);
+	else
+		walk_byte(w, ret);
 }
 
 static uint32_t take_bound(struct walk *w)
@@ -254,62 +343,38 @@ static bool take_repeat(struct walk *w, struct repeat *ret)
 	return true;
 }
 
-/* The atom at `atom`, which has led from in to once, again and again. */
-static uint32_t iterate(struct walk *w, const char *atom, const struct repeat *r, uint32_t in,
-			uint32_t once)
+static void walk_repeat(struct walk *w, struct part *ret)
 {
-	const char *after = w->at;
-	uint32_t out = r->least ? 0 : in;
-	uint32_t now = once, before = in;
-
-	for (uint32_t i = 1; i <= r->most; i++) {
-		/* Nothing new beyond the least; or, before it, no change in what repeats. */
-		if (i >= r->least && !(now & ~out))
-			break;
-		if (i >= r->least || now == before)
-			out |= now;
-		if (i < r->least && now == before)
-			break;
-		before = now;
-		w->at = atom;
-		now = walk_atom(w, now);
-	}
-	w->at = after;
-	return out;
-}
-
-static uint32_t walk_repeat(struct walk *w, uint32_t in)
-{
-	const char *atom = w->at;
-	uint32_t once = walk_atom(w, in);
 	struct repeat r;
 
-	if (!take_repeat(w, &r) || w->wrong)
-		return once;
-	return iterate(w, atom, &r, in, once);
+	walk_atom(w, ret);
+	if (take_repeat(w, &r) && !w->wrong)
+		part_repeat(ret, &r);
 }
 
-static uint32_t walk_any(struct walk *w, uint32_t in)
+static void walk_any(struct walk *w, struct part *ret)
 {
-	uint32_t out = 0;
+	struct part branch, next;
 
+	memset(ret, 0, sizeof(*ret));
 	do {
-		uint32_t now = in;
-
-		while (*w->at && *w->at != '|' && *w->at != ')')
-			now = walk_repeat(w, now);
-		out |= now;
+		part_empty(&branch);
+		while (*w->at && *w->at != '|' && *w->at != ')') {
+			walk_repeat(w, &next);
+			part_then(&branch, &next);
+		}
+		part_or(ret, &branch);
 	} while (take(w, "|"));
-	return out;
 }
 
 const char *regex_check(const char *pattern)
 {
 	struct walk w = { .at = pattern, .text = "" };
+	struct part whole;
 
 	if (strlen(pattern) > PATTERN_MAX)
 		return "it is longer than 256 bytes";
-	walk_any(&w, 1);
+	walk_any(&w, &whole);
 	if (*w.at == ')')
 		fail(&w, "a ')' has no '('");
 	return w.wrong;
@@ -318,7 +383,9 @@ const char *regex_check(const char *pattern)
 bool regex_matches(const char *pattern, const char *text)
 {
 	struct walk w = { .at = pattern, .text = text };
+	struct part whole;
 
 	w.len = (uint32_t)strnlen(text, REGEX_TEXT_MAX);
-	return walk_any(&w, 1) >> w.len & 1;
+	walk_any(&w, &whole);
+	return whole.ends[0] >> w.len & 1;
 }

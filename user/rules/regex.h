@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Regular expressions over short texts, as RE2 and so Prometheus read them: always anchored at both
- * ends. Matching keeps the set of positions reached in one word, takes no memory and no more time
- * than the pattern is long, times the text; regcomp(3) of the C library hangs on patterns as short
- * as
- * ((|a)*){9}.
+ * ends. Matching takes no memory and no more time than the pattern is long, times the square of the
+ * text; regcomp(3) of the C library hangs on patterns as short as ((|a)*){9}.
  */
 #ifndef KTALLY_RULES_REGEX_H
 #define KTALLY_RULES_REGEX_H
