@@ -106,8 +106,10 @@ static __always_inline void thread_fold(u64 key, struct task_struct *task, u8 wa
 	}
 	bpf_map_delete_elem(&sched_threads, &key);
 	/* Last: whoever sees it finds what the thread left, and in one place only. */
-	if (p)
+	if (p) {
 		__sync_fetch_and_add(&p->ended, 1);
+		__sync_fetch_and_add(&sched_changes, 1);
+	}
 }
 
 /* PID 0, the idle task, is never watched: its switches are nobody's. */

@@ -168,15 +168,11 @@ static bool has_last_read(const struct sched *s)
 	return false;
 }
 
-/* What is known of the threads of a process that has ended without a walk over all: of a newborn
- * how many there were, less those that have had their last switch. */
-static void begin_live(struct sched *s)
+/* Has it ended, and is it known without a walk how many of its threads have yet to have their last
+ * switch? */
+static bool knows_live(const struct process *p)
 {
-	struct process *p, *next;
-
-	HASH_ITER(hh, s->env->table->by_id, p, next)
-		if (p->exited && !p->untracked)
-			p->live_threads = p->born ? p->born_threads : 1;
+	return p->exited && !p->untracked && p->born_threads != BORN_THREADS_UNKNOWN;
 }
 
 /* False: some thread of an ended process has yet to have its last switch, or may have. */
@@ -184,20 +180,23 @@ static bool all_settled(struct sched *s)
 {
 	const struct bpf_reader *r = &s->processes;
 	struct process *p, *next;
+	bool settled = true;
 	size_t i;
 
-	begin_live(s);
+	HASH_ITER(hh, s->env->table->by_id, p, next)
+		if (knows_live(p))
+			p->live_threads = p->born_threads;
 	for (i = 0; i < r->count; i++) {
 		const struct sched_process *v = bpf_reader_value(r, i);
 
 		p = process_find(s->env->table, *(const uint64_t *)bpf_reader_key(r, i));
-		if (p && p->exited && p->born)
-			p->live_threads -= v->ended;
+		if (p && knows_live(p))
+			p->live_threads -= v->ended < p->live_threads ? v->ended : p->live_threads;
 	}
 	HASH_ITER(hh, s->env->table->by_id, p, next)
-		if (p->exited && !p->untracked && p->live_threads)
-			return false;
-	return true;
+		if (p->exited && !p->untracked)
+			settled &= knows_live(p) && !p->live_threads;
+	return settled;
 }
 
 static bool is_watched(const struct bpf_shared *shared, uint64_t id)
@@ -205,7 +204,8 @@ static bool is_watched(const struct bpf_shared *shared, uint64_t id)
 	return IS_UNTRACKED(id) || shared->watched[PROCESS_ID_PID(id) & shared->watched_mask];
 }
 
-/* A process that left its target takes its threads' entries along here. */
+/* A process that left its target takes its threads' entries along here. A thread that has never
+ * switched has none, so that what is known of a process without them stays. */
 static void add_live(const struct probe_env *env, struct bpf_reader *r)
 {
 	size_t i;
@@ -219,7 +219,7 @@ static void add_live(const struct probe_env *env, struct bpf_reader *r)
 		if (!p)
 			continue;
 		process_add_switches(p, v->voluntary, v->involuntary);
-		p->live_threads++;
+		p->live_threads += !knows_live(p);
 	}
 }
 
@@ -227,15 +227,12 @@ static void add_live(const struct probe_env *env, struct bpf_reader *r)
  * has ended had their last switch, and is there anything left of those that are watched no more? */
 static int read_live(struct sched *s)
 {
-	struct process *p, *next;
+	bool settled = !s->env->has_exited || all_settled(s);
 	int err;
 
-	s->env->wants_counts = s->env->reads_threads && !s->has_left &&
-			       (!s->env->has_exited || all_settled(s));
+	s->env->wants_counts = s->env->reads_threads && !s->has_left && settled;
 	if (s->env->wants_counts)
 		return 0;
-	HASH_ITER(hh, s->env->table->by_id, p, next)
-		p->live_threads = 0;
 	err = bpf_reader_read(&s->threads);
 	if (!err)
 		add_live(s->env, &s->threads);

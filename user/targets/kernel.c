@@ -277,7 +277,7 @@ static int mirror(struct targets *t, uint64_t id, const struct member *m)
 	p->execs = m->execs;
 	memcpy(p->comm, m->comm, sizeof(p->comm));
 	p->comm[sizeof(p->comm) - 1] = '\0';
-	p->born_threads = (uint32_t)m->threads;
+	p->born_threads = m->flags & MEMBER_BORN ? (uint32_t)m->threads : BORN_THREADS_UNKNOWN;
 	if (m->flags & MEMBER_EXITED && !p->exited) {
 		p->exited = true;
 		p->exit_known = true;

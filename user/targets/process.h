@@ -46,7 +46,7 @@ struct process {
 	uint32_t seen_threads;
 	union {
 		uint32_t alive;	       /* of an untracked entry: processes */
-		uint32_t born_threads; /* of a newborn that has ended: so many in all */
+		uint32_t born_threads; /* of one that has ended: so many in all */
 	};
 	uint64_t born_cnt; /* of an untracked entry: processes that came so far */
 	int64_t kernel_voluntary;   /* the kernel's own switch counts, at this read */
@@ -63,7 +63,7 @@ struct process {
  * uses for its descriptors. Those of the rest are opened for each read. */
 struct process_table {
 	struct process *by_id;
-	bool has_new; /* since the last tick */
+	bool has_new; /* of which there is no read yet */
 	size_t dirs_open;
 	size_t dirs_max;
 };
