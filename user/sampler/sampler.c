@@ -128,7 +128,12 @@ int sampler_open(struct sampler *s, enum ladder_bpf bpf, const char **ret_failed
 	return joined(s);
 }
 
-/* Have processes with a history come in since the last read? */
+/* A process with a history that has not been read since it came in. */
+static bool is_joiner(const struct process *p)
+{
+	return !p->born && !p->initial && p->last.v[RAW_CPU_NS] == RAW_UNKNOWN;
+}
+
 static bool has_joiners(const struct sampler *s)
 {
 	struct process *p, *next;
@@ -136,7 +141,7 @@ static bool has_joiners(const struct sampler *s)
 	if (!s->env.table->has_new)
 		return false;
 	HASH_ITER(hh, s->env.table->by_id, p, next)
-		if (!p->born && !p->initial && p->last.v[RAW_CPU_NS] == RAW_UNKNOWN)
+		if (is_joiner(p))
 			return true;
 	return false;
 }
@@ -244,6 +249,7 @@ void sampler_settle(struct sampler *s)
 			continue;
 		}
 		p->last = p->now;
+		s->env.table->has_new |= is_joiner(p);
 		p->groups_before = p->groups;
 		if (p->exited && !p->gone)
 			p->grace++;
