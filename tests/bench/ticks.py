@@ -37,8 +37,8 @@ def last_processes(path):
 # ---- one process ----
 
 def snapshot_tools(pid):
-    """(name, interval, argv, installed, options): all but the last ask the same of the same process,
-    and that one nothing: it is woken and writes a line as long as ktally's."""
+    """(name, interval, argv, installed, options): all ask the same of the same process, but `nothing`
+    no one: it is woken and writes a line as long as ktally's."""
     return [
         ("ktally", 1.0, [KTALLY, "-p", pid], True, {"mark": RECORD}),
         ("seed (psutil)", 1.0, [PYTHON, SEED, pid, "1"], has_psutil(), {"mark": SEED_RECORD}),
@@ -70,14 +70,16 @@ def snapshots_of(files):
     """The tools, what they cost and take over a process with so many regular files open."""
     values, memory = {}, {}
     with Server("crowd", 1, files) as crowd:
-        tools = [tool for tool in snapshot_tools(crowd.pids) if tool[3]]
+        tools = snapshot_tools(crowd.pids)
         for _ in range(2):
-            for name, interval, argv, _, options in tools:
+            for name, interval, argv, installed, options in tools:
+                if not installed:
+                    continue
                 cpu, *mib = measure_one(argv, interval, 4 if interval >= 1 else 20, **options)
                 values.setdefault((name, interval), []).extend(cpu)
                 memory.setdefault((name, interval), []).append(mib)
         commands = {tool[:2]: " ".join(map(os.path.basename, tool[2])).replace(crowd.pids, "PID")
-                    for tool in snapshot_tools(crowd.pids)}
+                    for tool in tools}
     return commands, {key: Figures(v) for key, v in values.items()}, memory
 
 
