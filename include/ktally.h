@@ -250,7 +250,7 @@ KTALLY_API int ktally_monitor__dispatch(struct ktally_monitor *m);
 enum ktally_end_reason {
 	KTALLY_END_NONE,        /* still running, or never started */
 	KTALLY_END_STOPPED,     /* __stop */
-	KTALLY_END_TARGETS,     /* the last target ended */
+	KTALLY_END_TARGETS,     /* the command ended; without one, the last target */
 	KTALLY_END_COUNT,       /* opts.count reached */
 	KTALLY_END_DURATION,    /* opts.duration_ns reached */
 	KTALLY_END_READER_GONE, /* the reader of an output closed it */

@@ -41,6 +41,33 @@ load helpers
 	assert_equal "$(q 'trailer.reason')" targets_ended
 }
 
+@test "targets: a command that belongs to others as well is counted there and in its own, and ends the run" {
+	require_root
+	local other args opens
+	make_cgroup ""
+	ln -s "$(command -v sleep)" named
+	# shellcheck disable=SC2016 # for the script
+	printf '#!/bin/sh\necho $$ >%s/cgroup.procs\nexec "$0.real" "$@"\n' "$CGROUP" >within
+	ln -s "$KTALLY" within.real
+	chmod +x within
+	for other in "-C nobody" "-a" "-c $CGROUP"; do
+		read -r -a args <<<"$other"
+		[[ $other != -c* ]] || local KTALLY=./within
+		record "${args[@]}" -d 60s -i 100ms -- ./named 0.35
+		echo "$other" >&2
+		assert_equal "$status $(q 'trailer | [.reason, .target_exit] | tojson')" \
+			'0 ["targets_ended",0]'
+		opens=$(q 'snapshots(1) | last | .fd_opens')
+		assert_between opens "$opens" 1 99
+		assert_equal "$(q 'any(snapshots(1)[]; .processes == 1 and .memory_rss_bytes > 0)')" true
+		case $other in
+		"-C nobody") assert_equal "$(q 'snapshots(0) | last | .fd_opens')" 0 ;;
+		-C*) assert_equal "$(q 'snapshots(0) | last | .fd_opens')" "$opens" ;;
+		*) assert_equal "$(q "any(snapshots(0)[]; .fd_opens >= $opens and .processes > 1)")" true ;;
+		esac
+	done
+}
+
 @test "targets: the command's exit status is ktally's" {
 	require_root
 	record -- sh -c 'exit 7'

@@ -127,7 +127,7 @@ static void on_stop(void *ctx, int fd, uint32_t events)
 	end_with_tick(ctx, KTALLY_END_STOPPED);
 }
 
-/* A root process has ended: only the last one ends the run before its next tick. */
+/* A root process has ended: a command, or the last one, ends the run before its next tick. */
 static void on_exit_of_root(void *ctx, int fd, uint32_t events)
 {
 	struct ktally_monitor *m = ctx;

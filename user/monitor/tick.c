@@ -23,14 +23,20 @@ enum scope monitor_scope(const struct target *target)
 	return target->follow ? SCOPE_TREE : SCOPE_PROCESS;
 }
 
+/* A command is the measure of the run, whatever else is watched beside it. */
 bool monitor_targets_ended(const struct ktally_monitor *m)
 {
+	bool ended = true;
 	size_t i;
 
-	for (i = 0; i < m->targets.cnt; i++)
-		if (!m->targets.list[i].ended)
-			return false;
-	return true;
+	for (i = 0; i < m->targets.cnt; i++) {
+		const struct target *target = &m->targets.list[i];
+
+		if (target->kind == TARGET_COMMAND)
+			return target->ended;
+		ended &= target->ended;
+	}
+	return ended;
 }
 
 /* ---- groups: members into targets ---- */
