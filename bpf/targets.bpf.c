@@ -40,6 +40,7 @@ const volatile __u64 comm_groups = 0;	/* all bits of globs.group[] */
 const volatile struct comm_globs globs = {};
 
 struct untracked untracked[UNTRACKED_MAX] = {};
+__u32 gate_opened = 0; /* the command has begun */
 __u64 members_lost = 0; /* events that could not be followed */
 __u64 members_changes = 0; /* of the map: while it stands still user space need not read it */
 
@@ -209,19 +210,39 @@ static __always_inline u64 groups_of_untracked(u8 watch)
 	return untracked[WATCH_SLOT(watch)].groups;
 }
 
-static __always_inline u64 groups_of_current(void)
+static __always_inline u64 groups_of(u8 watch, u64 id)
 {
-	u64 id, thread = bpf_get_current_pid_tgid();
-	u8 watch = watched_as(thread >> 32);
 	struct member *m;
 
 	if (watch == WATCH_NONE)
 		return 0;
 	if (watch >= WATCH_UNTRACKED)
 		return groups_of_untracked(watch);
-	id = current_process_id(thread);
 	m = bpf_map_lookup_elem(&members, &id);
 	return m ? m->groups : 0;
+}
+
+static __always_inline u64 groups_of_current(void)
+{
+	u64 thread = bpf_get_current_pid_tgid();
+	u8 watch = watched_as(thread >> 32);
+
+	return watch == WATCH_NONE ? 0 : groups_of(watch, current_process_id(thread));
+}
+
+static __always_inline u64 groups_of_parent(struct task_struct *task)
+{
+	struct task_struct *parent = BPF_CORE_READ(task, real_parent, group_leader);
+	u64 start = BPF_CORE_READ(parent, start_boottime);
+	u32 tgid = BPF_CORE_READ(parent, tgid);
+
+	return groups_of(watched_as(tgid), PROCESS_ID(tgid, start / USER_HZ_NS));
+}
+
+/* The command, before its exec: nothing that it is or does counts yet. */
+static __always_inline bool is_at_gate(struct task_struct *leader)
+{
+	return gate_tgid && leader->tgid == gate_tgid && !gate_opened;
 }
 
 static __always_inline u32 parent_of(struct task_struct *task)
@@ -236,6 +257,8 @@ static __always_inline void join(struct task_struct *leader, u64 groups)
 	u8 as = watched_as(leader->tgid);
 	struct member *m = member_of(leader);
 
+	if (is_at_gate(leader))
+		return;
 	if (as >= WATCH_UNTRACKED) {
 		if (groups & ~groups_of_untracked(as))
 			__sync_fetch_and_add(&members_lost, 1);
@@ -296,9 +319,10 @@ int BPF_PROG(targets_exec, struct task_struct *task, pid_t old_pid, struct linux
 	struct member *m;
 	u64 groups;
 
-	if (gate_tgid && task->tgid == gate_tgid && !is_watched(task->tgid)) {
-		groups = gate_group | all_group | groups_by_cgroup(task) |
-			 groups_by_comm(task->comm);
+	if (is_at_gate(task)) {
+		gate_opened = 1;
+		groups = gate_group | all_group | (groups_of_parent(task) & tree_groups) |
+			 groups_by_cgroup(task) | groups_by_comm(task->comm);
 		watch(task, groups, MEMBER_BORN, parent_of(task));
 	}
 	m = member_of(task);

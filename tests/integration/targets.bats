@@ -41,6 +41,7 @@ load helpers
 	assert_equal "$(q 'trailer.reason')" targets_ended
 }
 
+# Its exec gives it its name, and so a place among the targets by name, before it begins.
 @test "targets: a command that belongs to others as well is counted there and in its own, and ends the run" {
 	require_root
 	local other args opens
@@ -50,7 +51,7 @@ load helpers
 	printf '#!/bin/sh\necho $$ >%s/cgroup.procs\nexec "$0.real" "$@"\n' "$CGROUP" >within
 	ln -s "$KTALLY" within.real
 	chmod +x within
-	for other in "-C nobody" "-a" "-c $CGROUP"; do
+	for other in "-C named" "-C n*d" "-C nobody" "-a" "-f -p $BASHPID" "-c $CGROUP"; do
 		read -r -a args <<<"$other"
 		[[ $other != -c* ]] || local KTALLY=./within
 		record "${args[@]}" -d 60s -i 100ms -- ./named 0.35
