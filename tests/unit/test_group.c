@@ -16,6 +16,7 @@ struct one {
 	bool counts_history;
 	uint32_t alive;
 	bool whole;
+	bool closes_balance;
 };
 
 static void one_init(struct one *o, bool counts_history)
@@ -26,13 +27,13 @@ static void one_init(struct one *o, bool counts_history)
 		o->first.v[i] = RAW_UNKNOWN;
 	o->counts_history = counts_history;
 	o->alive = 1;
-	o->whole = false;
+	o->whole = o->closes_balance = false;
 }
 
 static void add(struct group *g, struct one *o)
 {
 	struct group_member m = { &o->now, &o->last, &o->first, o->counts_history, o->alive,
-				  o->whole };
+				  o->whole, o->closes_balance };
 
 	group_add(g, &m);
 }
@@ -228,6 +229,44 @@ static void a_member_not_read_again_adds_nothing(void **state)
 	assert_int_equal(g.total.v[RAW_FD_OPENS], 6);
 }
 
+static int64_t balance_with(struct group *g, struct one *a, struct one *b)
+{
+	struct raw_row total;
+
+	group_begin(g, ALL_PROVIDED, false);
+	if (a) {
+		add(g, a);
+		settle(a);
+	}
+	add(g, b);
+	settle(b);
+	group_total(g, &total);
+	return total.v[RAW_FD_UNATTRIBUTED];
+}
+
+/* Its balance may follow, until it is known that it will not. */
+static void a_balance_that_nobody_struck_leaves_the_target_without(void **state)
+{
+	struct group g;
+	struct one a, b;
+
+	(void)state;
+	group_init(&g);
+	one_init(&a, true);
+	one_init(&b, true);
+	a.now.v[RAW_FD_UNATTRIBUTED] = 5;
+	b.now.v[RAW_FD_UNATTRIBUTED] = 2;
+	assert_int_equal(balance_with(&g, &a, &b), 7);
+	a.alive = 0;
+	a.now.v[RAW_FD_UNATTRIBUTED] = RAW_UNKNOWN;
+	a.now.v[RAW_FD_OPENS] = RAW_UNKNOWN;
+	assert_int_equal(balance_with(&g, &a, &b), 7);
+	a.closes_balance = true;
+	assert_true(balance_with(&g, &a, &b) == RAW_UNKNOWN);
+	assert_true(balance_with(&g, NULL, &b) == RAW_UNKNOWN);
+	assert_int_equal(g.total.v[RAW_FD_OPENS], 0);
+}
+
 static void a_limit_belongs_to_one(void **state)
 {
 	struct one members[3];
@@ -325,6 +364,7 @@ int main(void)
 		cmocka_unit_test(a_history_that_counts_is_not_of_this_interval),
 		cmocka_unit_test(one_unknown_member_does_not_hide_the_others),
 		cmocka_unit_test(a_member_not_read_again_adds_nothing),
+		cmocka_unit_test(a_balance_that_nobody_struck_leaves_the_target_without),
 		cmocka_unit_test(a_limit_belongs_to_one),
 		cmocka_unit_test(what_the_many_do_not_know_the_target_does_not_know),
 		cmocka_unit_test(nobody_is_zero_where_somebody_would_be_counted),

@@ -51,7 +51,9 @@ static void add_member(struct ktally_monitor *m, size_t index, const struct proc
 				       .first = &p->first,
 				       .counts_history = p->born || p->initial,
 				       .alive = p->untracked ? p->alive : alive,
-				       .whole = p->untracked };
+				       .whole = p->untracked,
+				       .closes_balance = p->fd_base != RAW_UNKNOWN &&
+							 sampler_final(p) };
 
 	group_add(&state->group, &member);
 	state->untracked += p->born_cnt;

@@ -306,7 +306,8 @@ static int read_bpf(void *self)
 }
 
 /* Level and counts are read at different moments, so the residual is taken only when nothing was
- * counted in between: a process that does not rest keeps the last one, or none. */
+ * counted in between: a process that does not rest keeps the last one, or none. At its end it
+ * rests, and the level is known if the program at its exit ran: the kernel may have skipped it. */
 static void settle(struct process *p, const struct fd_process *v)
 {
 	int64_t level = process_ended(p) ? v->level_exit : p->now.v[RAW_OPEN_FDS];
@@ -314,7 +315,6 @@ static void settle(struct process *p, const struct fd_process *v)
 	bool still = p->now.v[RAW_FD_OPENS] == (int64_t)v->opens &&
 		     p->now.v[RAW_FD_CLOSES] == (int64_t)v->closes;
 
-	p->now.v[RAW_FD_UNATTRIBUTED] = p->last.v[RAW_FD_UNATTRIBUTED];
 	if (level < 0 || !still)
 		return;
 	if (p->fd_base == RAW_UNKNOWN)

@@ -146,14 +146,22 @@ static bool has_joiners(const struct sampler *s)
 	return false;
 }
 
+bool sampler_final(const struct process *p)
+{
+	/* It may have gone after its counts were read in this very tick: once more. */
+	if (p->gone)
+		return p->untracked || p->grace > 0;
+	return p->exited && (!p->live_threads || p->grace >= GRACE_READS);
+}
+
 /* What is not known now is as it was; no counter goes back because a reader came at a bad
- * moment. */
+ * moment. A balance is struck at the end, or is unknown: one from before is no longer true. */
 static void reconcile(struct process *p)
 {
 	int i;
 
 	for (i = 0; i < RAW_COUNT; i++) {
-		if (!raw_is_kept(i))
+		if (!raw_is_kept(i) || (raw_kinds[i] == RAW_BALANCE && sampler_final(p)))
 			continue;
 		if (p->now.v[i] == RAW_UNKNOWN ||
 		    (raw_kinds[i] != RAW_BALANCE && p->now.v[i] < p->last.v[i]))
@@ -208,14 +216,6 @@ int sampler_read(struct sampler *s)
 	HASH_ITER(hh, s->env.table->by_id, p, next)
 		reconcile(p);
 	return err;
-}
-
-bool sampler_final(const struct process *p)
-{
-	/* It may have gone after its counts were read in this very tick: once more. */
-	if (p->gone)
-		return p->untracked || p->grace > 0;
-	return p->exited && (!p->live_threads || p->grace >= GRACE_READS);
 }
 
 static void forget(struct sampler *s, struct forgotten *f)

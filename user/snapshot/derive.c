@@ -114,8 +114,13 @@ static void add(int64_t *sum, int64_t more)
 
 static bool lacks(const struct group_member *m, int raw)
 {
-	return m->now->v[raw] == RAW_UNKNOWN && raw_kinds[raw] != RAW_OWN &&
+	return m->whole && m->now->v[raw] == RAW_UNKNOWN && raw_kinds[raw] != RAW_OWN &&
 	       (raw_is_kept(raw) || m->alive);
+}
+
+static bool is_unstruck(const struct group_member *m, int raw)
+{
+	return m->closes_balance && m->now->v[raw] == RAW_UNKNOWN && raw_kinds[raw] == RAW_BALANCE;
 }
 
 void group_total(const struct group *g, struct raw_row *ret)
@@ -124,7 +129,7 @@ void group_total(const struct group *g, struct raw_row *ret)
 
 	*ret = g->total;
 	for (i = 0; i < RAW_COUNT; i++)
-		if (g->lacking & (1ULL << i))
+		if ((g->lacking | g->unstruck) & (1ULL << i))
 			ret->v[i] = RAW_UNKNOWN;
 }
 
@@ -133,9 +138,10 @@ void group_add(struct group *g, const struct group_member *m)
 	int i;
 
 	g->processes += m->alive;
-	for (i = 0; i < RAW_COUNT && m->whole; i++)
-		if (lacks(m, i))
-			g->lacking |= 1ULL << i;
+	for (i = 0; i < RAW_COUNT; i++) {
+		g->lacking |= (uint64_t)lacks(m, i) << i;
+		g->unstruck |= (uint64_t)is_unstruck(m, i) << i;
+	}
 	for (i = 0; i < RAW_COUNT; i++) {
 		int64_t before, more = contribution(m, i, &before);
 

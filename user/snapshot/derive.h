@@ -19,7 +19,8 @@ struct group {
 	struct raw_row total; /* this tick */
 	struct raw_row prev;  /* the tick before; unknown before the first */
 	uint32_t processes;   /* alive */
-	uint64_t lacking;     /* bits of raw values that are incomplete at this tick */
+	uint64_t lacking;     /* bits of raw values that are incomplete at this tick, */
+	uint64_t unstruck;    /* and of balances that are from now on */
 };
 
 void group_init(struct group *g);
@@ -34,6 +35,7 @@ struct group_member {
 				target's */
 	uint32_t alive; /* processes: 1, or 0 of one that has ended */
 	bool whole; /* without what it does not know the target's would be too low */
+	bool closes_balance; /* it has one, and this is the last that will be known of it */
 };
 void group_add(struct group *g, const struct group_member *m);
 /* After the last member of this tick: the total as far as it is complete. */
