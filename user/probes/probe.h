@@ -78,6 +78,11 @@ static inline void process_add_clocks(struct process *p, uint64_t lifetime_ns, u
 	raw_add(&p->now, RAW_RUNQUEUE_NS, (int64_t)run_delay_ns);
 }
 
+/* cpu.c: CPU time and, in whatever unit, its sampled parts; */
+void process_set_cpu(struct process *p, int64_t runtime_ns, uint64_t utime, uint64_t stime);
+/* and of one that lives, by its clock. */
+void process_sharpen_cpu(struct process *p);
+
 /* Two instruments may know the same counter; the one that is ahead is right. */
 static inline void raw_max(struct raw_row *row, enum raw_id id, int64_t value)
 {

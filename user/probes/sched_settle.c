@@ -18,7 +18,8 @@ static void forget_clocks(struct raw_row *now)
 }
 
 /* The time that its threads neither ran nor waited for a CPU they slept. How long they ran is known
- * best by the task instrument while they run, to the nanosecond, and here once they have ended. */
+ * best by the task instrument while they run, to the nanosecond, and here once they have ended:
+ * that one was told as the last began to end, when the kernel had yet to sum up others. */
 void sched_settle_clocks(struct process *p)
 {
 	int64_t oncpu = p->now.v[RAW_CPU_NS] > p->now.v[RAW_ONCPU_NS] ? p->now.v[RAW_CPU_NS] :
@@ -30,6 +31,9 @@ void sched_settle_clocks(struct process *p)
 		forget_clocks(&p->now);
 		return;
 	}
+	if (p->now.v[RAW_CPU_NS] != RAW_UNKNOWN && oncpu > p->now.v[RAW_CPU_NS])
+		process_set_cpu(p, oncpu, p->now.v[RAW_CPU_USER_NS],
+				p->now.v[RAW_CPU_SYSTEM_NS]);
 	sched_set_clock(p, RAW_ONCPU_NS, oncpu);
 	sched_set_clock(p, RAW_RUNQUEUE_NS, runqueue);
 	sched_set_clock(p, RAW_BLOCKED_NS, blocked > 0 ? blocked : 0);

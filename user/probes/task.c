@@ -230,7 +230,7 @@ static int read_exits(struct task *t)
 
 		if (!p)
 			continue;
-		task_set_cpu(p, e->account.runtime_ns, e->account.utime_ns, e->account.stime_ns);
+		process_set_cpu(p, e->account.runtime_ns, e->account.utime_ns, e->account.stime_ns);
 		raw_max(&p->now, RAW_VOLUNTARY, e->account.voluntary);
 		raw_max(&p->now, RAW_INVOLUNTARY, e->account.involuntary);
 	}
@@ -277,10 +277,10 @@ static void finish(struct task *t, struct process *p)
 {
 	int dir;
 
-	task_set_cpu(p, p->now.v[RAW_CPU_NS], p->now.v[RAW_CPU_USER_NS],
+	process_set_cpu(p, p->now.v[RAW_CPU_NS], p->now.v[RAW_CPU_USER_NS],
 		     p->now.v[RAW_CPU_SYSTEM_NS]);
 	if (!is_sum_exact(p))
-		task_sharpen_cpu(p);
+		process_sharpen_cpu(p);
 	raw_max(&p->now, RAW_VOLUNTARY, p->kernel_voluntary);
 	raw_max(&p->now, RAW_INVOLUNTARY, p->kernel_involuntary);
 	if (p->exited ||
@@ -329,9 +329,9 @@ static void read_dir(struct process *p, int dir)
 	if (err)
 		return;
 	memcpy(p->comm, st.comm, sizeof(p->comm));
-	task_set_cpu(p, clock_ticks_to_ns(st.utime_ticks + st.stime_ticks), st.utime_ticks,
+	process_set_cpu(p, clock_ticks_to_ns(st.utime_ticks + st.stime_ticks), st.utime_ticks,
 		     st.stime_ticks);
-	task_sharpen_cpu(p);
+	process_sharpen_cpu(p);
 	p->now.v[RAW_THREADS] = st.threads;
 	if (st.state == 'Z')
 		return; /* it has ended and keeps only its account */

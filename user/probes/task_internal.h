@@ -9,10 +9,6 @@ struct process;
 struct task_account;
 struct task_leader_rec;
 
-/* task_cpu.c: the whole and, in whatever unit, its sampled parts. */
-void task_set_cpu(struct process *p, int64_t runtime_ns, uint64_t utime, uint64_t stime);
-void task_sharpen_cpu(struct process *p);
-
 /* task.c: what one thread has used, or several. */
 void task_add_account(struct process *p, const struct task_account *a);
 

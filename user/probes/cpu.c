@@ -2,12 +2,11 @@
 /* CPU time, whoever read its parts. */
 #include "base/procfs.h"
 #include "probes/probe.h"
-#include "probes/task_internal.h"
 
 /* User and system time are known to a tick only; their ratio divides the exact run time, and
  * neither may fall: as the kernel makes the figures of /proc/PID/stat (cputime_adjust,
  * kernel/sched/cputime.c). */
-void task_set_cpu(struct process *p, int64_t runtime_ns, uint64_t utime, uint64_t stime)
+void process_set_cpu(struct process *p, int64_t runtime_ns, uint64_t utime, uint64_t stime)
 {
 	double share = utime + stime ? (double)stime / (double)(utime + stime) : 0;
 	int64_t system_ns = (int64_t)((double)runtime_ns * share);
@@ -28,10 +27,10 @@ void task_set_cpu(struct process *p, int64_t runtime_ns, uint64_t utime, uint64_
 }
 
 /* Exact at any moment, for two system calls. */
-void task_sharpen_cpu(struct process *p)
+void process_sharpen_cpu(struct process *p)
 {
 	uint64_t cpu_ns;
 
 	if (!proc_cpu_ns(p->pid, &cpu_ns))
-		task_set_cpu(p, cpu_ns, p->now.v[RAW_CPU_USER_NS], p->now.v[RAW_CPU_SYSTEM_NS]);
+		process_set_cpu(p, cpu_ns, p->now.v[RAW_CPU_USER_NS], p->now.v[RAW_CPU_SYSTEM_NS]);
 }

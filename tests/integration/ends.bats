@@ -1,0 +1,33 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: BSD-2-Clause
+# CPU time of processes whose threads end at the same moment on several CPUs, against what wait4(2) says:
+# a thread that is missing, or that is counted twice, is 10 ms.
+# shellcheck disable=SC2154,SC2030,SC2031 # status is set by record; each test is a subshell
+
+load helpers
+
+# Of each child of the account, a line if it is off by more than half a thread.
+off_by_a_thread() {
+	jq -L "$ROOT/tests/integration" -rs --slurpfile work "$1" 'include "records"; . as $records
+		| $work[].children[]? | . as $child | ($records | exit_of($child.pid).totals)
+		| (.cpu_user_seconds + .cpu_system_seconds) * 1e6 - $child.cpu_us
+		| select(fabs > 5000) | "\($child.pid) of \($child.cpu_us) us is off by \(.) us"' out.jsonl
+}
+
+@test "ends: each process has the CPU time of all of its threads" {
+	require_root
+	record --processes -- "$WORKLOADS/together"
+	assert_equal "$(off_by_a_thread work.json)" ""
+	assert_equal "$(q 'events("process_exit") | length')" 98
+}
+
+@test "ends: of processes that had threads before ktally, too" {
+	require_root
+	start_held together -n 61 --before 1
+	start_ktally --processes -f -p "$HELD"
+	release_and_wait
+	next_snapshots 2
+	assert_equal "$(off_by_a_thread held.json)" ""
+	release
+	wait_ktally
+}
