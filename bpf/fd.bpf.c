@@ -365,11 +365,12 @@ int BPF_PROG(fd_exit, struct task_struct *task)
 
 	if (watch == WATCH_NONE || BPF_CORE_READ(task, signal, live.counter))
 		return 0;
+	id = process_id(task);
 	if (watch >= WATCH_UNTRACKED) {
-		untracked_exit(watch, task);
+		if (is_last_untracked(task, id))
+			untracked_exit(watch, task);
 		return 0;
 	}
-	id = process_id(task);
 	p = fd_process_get(id);
 	if (!p)
 		return 0;

@@ -394,7 +394,8 @@ int BPF_PROG(targets_exit, struct task_struct *task)
 	if (as == WATCH_NONE || BPF_CORE_READ(task, signal, live.counter))
 		return 0;
 	if (as >= WATCH_UNTRACKED) {
-		__sync_fetch_and_add(&untracked[WATCH_SLOT(as)].ended, 1);
+		if (is_last_untracked(task, id))
+			__sync_fetch_and_add(&untracked[WATCH_SLOT(as)].ended, 1);
 		return 0;
 	}
 	m = bpf_map_lookup_elem(&members, &id);

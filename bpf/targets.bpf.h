@@ -15,6 +15,14 @@ struct {
 	__uint(value_size, WATCHED_MIN_BYTES);
 } watched SEC(".maps");
 
+/* Of untracked processes that have ended, by process id: the thread that was taken for the last. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 512);
+	__type(key, u64);
+	__type(value, u64);
+} last_threads SEC(".maps");
+
 /* Size of the table less one; set before load, so that the verifier knows the bound. */
 const volatile __u32 watched_mask = WATCHED_MIN_BYTES - 1;
 
@@ -49,6 +57,19 @@ static __always_inline u8 watched_as(u32 tgid)
 static __always_inline bool is_watched(u32 tgid)
 {
 	return watched_as(tgid) != WATCH_NONE;
+}
+
+/* Threads that end at the same moment may all find that none is alive, since signal->live falls
+ * long before sched_process_exit (do_exit(), kernel/exit.c). One of them is the last for all
+ * programs: what ends untracked is added up, and must not be twice. A member's end may be told
+ * again. */
+static __always_inline bool is_last_untracked(struct task_struct *task, u64 process)
+{
+	u64 *last, thread = (u64)task;
+
+	bpf_map_update_elem(&last_threads, &process, &thread, BPF_NOEXIST);
+	last = bpf_map_lookup_elem(&last_threads, &process);
+	return !last || *last == thread;
 }
 
 /* For BTF pointers (tp_btf arguments, iterators) to a process's first thread. */

@@ -234,8 +234,9 @@ static __always_inline void untracked_add(struct task_account *sum, const struct
 	__sync_fetch_and_add(&sum->involuntary, a->involuntary);
 }
 
-/* The last thread of a process ends: all others are summed in signal_struct, except a leader that
- * ended first and waits for its parent. */
+/* The last thread of a process ends: the others are summed in signal_struct, except a leader that
+ * ended first and waits for its parent, and those that end at this moment on other CPUs and have
+ * yet to be released. The sched instrument has those. */
 SEC("?tp_btf/sched_process_exit")
 int BPF_PROG(task_exit, struct task_struct *task)
 {
@@ -251,11 +252,12 @@ int BPF_PROG(task_exit, struct task_struct *task)
 	account_add_thread(&e.account, task);
 	if (task->pid != task->tgid)
 		account_add_thread(&e.account, leader);
+	id = leader_process_id(leader);
 	if (watch >= WATCH_UNTRACKED) {
-		untracked_add(&task_untracked[WATCH_SLOT(watch)], &e.account);
+		if (is_last_untracked(task, id))
+			untracked_add(&task_untracked[WATCH_SLOT(watch)], &e.account);
 		return 0;
 	}
-	id = leader_process_id(leader);
 	if (bpf_map_update_elem(&task_exits, &id, &e, BPF_ANY))
 		__sync_fetch_and_add(&task_lost, 1);
 	else

@@ -31,3 +31,13 @@ off_by_a_thread() {
 	release
 	wait_ktally
 }
+
+@test "ends: processes that are counted together are each counted once" {
+	require_root
+	local cpu
+	record --max-processes 1 -- "$WORKLOADS/together"
+	cpu=$(q 'last_snapshot | .cpu_user_seconds + .cpu_system_seconds')
+	cpu=$(q "($cpu - ([exit_of(header.targets[0].pid).totals | .cpu_user_seconds + .cpu_system_seconds] | add)) * 1e6")
+	assert_equal "$(q trailer.pids_untracked)" 97
+	assert_within "CPU time in us" "$cpu" "$(w .cpu_us)" 9000
+}

@@ -111,30 +111,29 @@ int bpfload_start(struct bpf_object_skeleton *s, const char *const *programs, ch
 	return 0;
 }
 
-static int share_map(struct bpf_object *obj, const char *name, int fd, char *reason)
-{
-	struct bpf_map *map = bpf_object__find_map_by_name(obj, name);
-	int err = map ? bpf_map__reuse_fd(map, fd) : 0;
-
-	return err ? bpfload_refuse(reason, name, err) : 0;
-}
+static const char *const shared_maps[] = { "watched", "wanted", "last_threads", "sched_threads" };
 
 int bpfload_share(const struct bpf_shared *shared, struct bpf_object *obj, uint32_t *mask,
 		  char *reason)
 {
+	size_t i;
 	int err;
 
-	if (shared->watched_fd < 0) {
+	if (!shared->owner) {
 		snprintf(reason, LADDER_REASON_LEN, "the targets are not followed in the kernel");
 		return -ENOTSUP;
 	}
 	*mask = shared->watched_mask;
-	err = share_map(obj, "watched", shared->watched_fd, reason);
-	if (!err)
-		err = share_map(obj, "sched_threads", shared->threads_fd, reason);
-	if (!err)
-		err = share_map(obj, "wanted", shared->wanted->fd, reason);
-	return err;
+	for (i = 0; i < sizeof(shared_maps) / sizeof(*shared_maps); i++) {
+		const char *name = shared_maps[i];
+		struct bpf_map *map = bpf_object__find_map_by_name(obj, name);
+
+		err = map ? bpf_map__reuse_fd(map, bpf_object__find_map_fd_by_name(shared->owner,
+										   name)) : 0;
+		if (err)
+			return bpfload_refuse(reason, name, err);
+	}
+	return 0;
 }
 
 /* Not those that a reader runs itself: iterators, and what BPF_PROG_TEST_RUN runs (bpfread.h). */
@@ -194,14 +193,6 @@ int bpfload_count_runs(void)
 	return bpf_enable_stats(BPF_STATS_RUN_TIME);
 }
 
-static uint32_t map_id(int fd)
-{
-	struct bpf_map_info info = {};
-	__u32 len = sizeof(info);
-
-	return fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len) ? 0 : info.id;
-}
-
 /* The kernel tells it nowhere else. */
 static uint64_t map_bytes(int fd)
 {
@@ -219,12 +210,14 @@ static uint64_t map_bytes(int fd)
 	return bytes;
 }
 
-static bool is_shared(const struct bpf_shared *shared, int fd)
+static bool is_shared(const struct bpf_map *map)
 {
-	uint32_t id = map_id(fd);
+	size_t i;
 
-	return id == map_id(shared->watched_fd) || id == map_id(shared->threads_fd) ||
-	       id == map_id(shared->wanted->fd);
+	for (i = 0; i < sizeof(shared_maps) / sizeof(*shared_maps); i++)
+		if (!strcmp(bpf_map__name(map), shared_maps[i]))
+			return true;
+	return false;
 }
 
 uint64_t bpfload_map_bytes(const struct bpf_object *obj, const struct bpf_shared *shared)
@@ -233,7 +226,7 @@ uint64_t bpfload_map_bytes(const struct bpf_object *obj, const struct bpf_shared
 	uint64_t bytes = 0;
 
 	bpf_object__for_each_map(map, obj)
-		if (bpf_map__fd(map) >= 0 && !(shared && is_shared(shared, bpf_map__fd(map))))
+		if (bpf_map__fd(map) >= 0 && !(shared && is_shared(map)))
 			bytes += map_bytes(bpf_map__fd(map));
 	return bytes;
 }

@@ -20,11 +20,10 @@ struct bpf_wanted;
 
 /* What all instruments share with the targets' object; see bpf/targets.bpf.h. */
 struct bpf_shared {
-	int watched_fd;	   /* map `watched`; -1: the targets are not in the kernel */
-	uint8_t *watched;  /* its memory: one byte per PID */
+	const struct bpf_object *owner; /* has the maps; NULL: the targets are not in the kernel */
+	uint8_t *watched;  /* memory of `watched`: one byte per PID */
 	uint32_t watched_mask;
-	int threads_fd;	   /* map `sched_threads`; -1: likewise */
-	struct bpf_wanted *wanted; /* map `wanted`; NULL: likewise */
+	struct bpf_wanted *wanted; /* NULL: as of `owner` */
 	uint32_t capacity; /* processes that the maps must hold */
 	uint32_t simulate_loss; /* a fault for tests: one event in so many is lost; 0: none */
 	bool map_iterators;	/* the kernel takes them; see base/bpfread.h */

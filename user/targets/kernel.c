@@ -153,9 +153,8 @@ static int start(struct targets *t, struct targets_kernel *k, char *reason)
 			k->skel->progs.members_forget);
 	bpf_reader_share(&k->reader, t->shared.room);
 	t->shared.wanted = &k->wanted;
-	t->shared.watched_fd = bpf_map__fd(k->skel->maps.watched);
-	t->shared.threads_fd = bpf_map__fd(k->skel->maps.sched_threads);
-	err = map_watched(k, t->shared.watched_fd, t->shared.watched_mask + 1);
+	t->shared.owner = k->skel->obj;
+	err = map_watched(k, bpf_map__fd(k->skel->maps.watched), t->shared.watched_mask + 1);
 	t->shared.watched = k->watched;
 	if (!err)
 		err = bpf_wanted_open(&k->wanted, k->skel->maps.wanted);
@@ -210,7 +209,7 @@ void targets_kernel_close(struct targets *t)
 	targets_bpf__destroy(k->skel);
 	free(k);
 	t->kernel = NULL;
-	t->shared.watched_fd = t->shared.threads_fd = -1;
+	t->shared.owner = NULL;
 	t->shared.watched = NULL;
 	t->shared.wanted = NULL;
 }
