@@ -125,6 +125,19 @@ struct pt_regs {
 	unsigned long ss;
 };
 
+struct trace_entry {
+	unsigned short type;
+	unsigned char flags;
+	unsigned char preempt_count;
+	int pid;
+};
+
+struct trace_event_raw_sys_enter {
+	struct trace_entry ent;
+	long id;
+	unsigned long args[6];
+};
+
 typedef struct {
 	int counter;
 } atomic_t;

@@ -66,6 +66,18 @@ all_ways() {
 	all_ways syscall
 }
 
+@test "fd: rung syscall stands at the beginning of those calls only that close what it must see before" {
+	require_rung fd=syscall
+	record --rung fd=syscall --bpf-stats -- "$WORKLOADS/fdways" -n 997 dup2-over open
+	[[ $(q 'trailer.overhead.bpf_runs') != null ]] || skip "no kernel statistics: $(cat err)"
+	q 'trailer.overhead.programs | with_entries(.value |= .runs) | tojson' >runs.json
+	[[ $(w 'has("fd_sys_enter")' runs.json) == false ]] ||
+		skip "tracepoints of single calls cannot be had: $(cat err)"
+	assert_equal "$(w '.fd_sys_enter_dup >= 997 and .fd_sys_exit > 3 * .fd_sys_enter_dup' runs.json)" true
+	assert_same closes 'last_snapshot.fd_closes' '.closes'
+	assert_equal "$(q trailer.lost_events)" 0
+}
+
 @test "fd: attached to a running process, opens and closes count from there" {
 	require_root
 	start_held fdways -n 31 seen

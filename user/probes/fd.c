@@ -1,28 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Instrument `fd`: descriptors opened and closed, calls that failed to open, and what none of it
  * explains. */
-#include <errno.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#include "base/bpfread.h"
-#include "base/procfs.h"
 #include "bpf/fd.h"
 #include "bpf/targets.h"
 #include "fd.skel.h"
-#include "probes/fd_selftest.h"
-#include "probes/probe.h"
-
-struct fd {
-	struct probe_env *env;
-	struct fd_bpf *skel;
-	struct bpf_reader counts;
-};
+#include "probes/fd_internal.h"
 
 static void *make(struct probe_env *env)
 {
@@ -33,210 +20,14 @@ static void *make(struct probe_env *env)
 	return f;
 }
 
-static void close_bpf(struct fd *f)
-{
-	bpf_reader_close(&f->counts);
-	fd_bpf__destroy(f->skel);
-	f->skel = NULL;
-}
-
 static void destroy(void *self)
 {
 	struct fd *f = self;
 
 	if (!f)
 		return;
-	close_bpf(f);
+	fd_close_bpf(f);
 	free(f);
-}
-
-static const char *const install_symbols[] = { "fd_install", NULL };
-static const char *const dup2_symbols[] = { "do_dup2", NULL };
-static const char *const flush_symbols[] = { "filp_flush", NULL };
-static const char *const close_symbols[] = { "filp_close", NULL };
-
-/* System calls that open, in every kernel that has kprobe.multi (5.18); rarer ones fail unseen. */
-static const char *const result_symbols[] = {
-	"__x64_sys_open",	   "__x64_sys_openat",	     "__x64_sys_openat2",
-	"__x64_sys_creat",	   "__x64_sys_socket",	     "__x64_sys_socketpair",
-	"__x64_sys_pipe",	   "__x64_sys_pipe2",	     "__x64_sys_dup",
-	"__x64_sys_dup2",	   "__x64_sys_dup3",	     "__x64_sys_eventfd",
-	"__x64_sys_eventfd2",	   "__x64_sys_epoll_create", "__x64_sys_epoll_create1",
-	"__x64_sys_timerfd_create", "__x64_sys_signalfd4",   "__x64_sys_inotify_init1",
-	"__x64_sys_memfd_create",  "__x64_sys_pidfd_open",   "__x64_sys_pidfd_getfd",
-	NULL,
-};
-
-/* And those of them that wait for somebody. */
-static const char *const accept_symbols[] = { "__x64_sys_accept", "__x64_sys_accept4", NULL };
-
-static int start_bpf(struct fd *f, const char *const *programs, char *reason)
-{
-	const struct bpf_shared *shared = &f->env->shared;
-	int err;
-
-	err = bpfload_share(shared, f->skel->obj,
-			    (uint32_t *)&f->skel->rodata->watched_mask, reason);
-	if (err)
-		return err;
-	*(uint32_t *)&f->skel->rodata->simulate_loss = shared->simulate_loss;
-	bpf_map__set_max_entries(f->skel->maps.fd_processes, shared->capacity);
-	bpf_reader_enable(shared, f->skel->progs.fd_processes_read,
-			  f->skel->progs.fd_processes_forget);
-	bpf_reader_enable_find(shared, f->skel->progs.fd_processes_find);
-	err = bpfload_start(f->skel->skeleton, programs, reason);
-	if (err)
-		return err;
-	bpf_reader_open(&f->counts, f->skel->maps.fd_processes, f->skel->progs.fd_processes_read,
-			f->skel->progs.fd_processes_forget);
-	bpf_reader_find(&f->counts, shared->wanted, f->skel->progs.fd_processes_find);
-	bpf_reader_share(&f->counts, shared->room);
-	bpf_reader_count(&f->counts, &f->skel->bss->fd_came, false);
-	return 0;
-}
-
-static int open_bpf(struct fd *f, const char *const *programs, char *reason)
-{
-	int err;
-
-	f->skel = fd_bpf__open();
-	if (!f->skel) {
-		snprintf(reason, LADDER_REASON_LEN, "open: %s", strerror(errno));
-		return -errno;
-	}
-	err = start_bpf(f, programs, reason);
-	if (err)
-		close_bpf(f);
-	return err;
-}
-
-static void count_of_trial(void *self, uint64_t process, struct fd_tally *ret)
-{
-	struct bpf_reader *counts = &((struct fd *)self)->counts;
-	const struct fd_process *p;
-	size_t i, error;
-
-	if (bpf_reader_read(counts))
-		return;
-	for (i = 0; i < counts->count; i++) {
-		if (*(const uint64_t *)bpf_reader_key(counts, i) != process)
-			continue;
-		p = bpf_reader_value(counts, i);
-		ret->opens += p->opens;
-		ret->closes += p->closes;
-		for (error = 0; error < FD_ERROR_CNT; error++)
-			ret->failed += p->errors[error];
-	}
-}
-
-static void forget_trial(void *self, uint64_t process)
-{
-	bpf_reader_forget(&((struct fd *)self)->counts, &process, 1);
-}
-
-/* Trust comes from a known set of calls in a child of our own, counted right. */
-static int selftest(struct fd *f, enum fd_sight sight, char *reason)
-{
-	struct fd_counter counter = { .sight = sight, .ctx = f, .count = count_of_trial,
-				      .forget = forget_trial };
-
-	return fd_selftest(&f->env->shared, &counter, f->env->proc_fd, reason);
-}
-
-static int attach_multi(struct fd *f, const char *const *closes, char *reason)
-{
-	const struct bpf_object *obj = f->skel->obj;
-	int err;
-
-	err = bpfload_attach_multi(obj, "fd_multi_install", install_symbols, 0,
-				   &f->skel->links.fd_multi_install, reason);
-	if (!err)
-		err = bpfload_attach_multi(obj, "fd_multi_dup2", dup2_symbols, 0,
-					   &f->skel->links.fd_multi_dup2, reason);
-	if (!err)
-		err = bpfload_attach_multi(obj, "fd_multi_result", result_symbols, 1,
-					   &f->skel->links.fd_multi_result, reason);
-	if (!err)
-		err = bpfload_attach_multi(obj, "fd_multi_accepted", accept_symbols, 1,
-					   &f->skel->links.fd_multi_accepted, reason);
-	if (!err)
-		err = bpfload_attach_multi(obj, "fd_multi_close", closes, 0,
-					   &f->skel->links.fd_multi_close, reason);
-	return err;
-}
-
-static int try_multi(struct fd *f, const char *const *closes, char *reason)
-{
-	static const char *const programs[] = { "fd_multi_install", "fd_multi_dup2",
-						"fd_multi_close",   "fd_multi_result",
-						"fd_multi_accepted", "fd_fork",
-						"fd_exec",          "fd_exit",
-						NULL };
-	int err = open_bpf(f, programs, reason);
-
-	if (err)
-		return err;
-	err = attach_multi(f, closes, reason);
-	if (!err)
-		err = selftest(f, FD_SEES_ALL, reason);
-	if (err)
-		close_bpf(f);
-	return err;
-}
-
-/* Would the other hook for closes make a difference? */
-static bool worth_another(int err)
-{
-	return err && err != -EPERM && err != -ENOTSUP && err != -ENOMEM;
-}
-
-static int open_multi(void *self, char *reason)
-{
-	int err = bpfload_try_kprobe_multi(reason);
-
-	if (err)
-		return err;
-	err = try_multi(self, flush_symbols, reason);
-	return worth_another(err) ? try_multi(self, close_symbols, reason) : err;
-}
-
-static int try_with_selftest(struct fd *f, const char *const *programs, enum fd_sight sight,
-			     char *reason)
-{
-	int err = open_bpf(f, programs, reason);
-
-	if (err)
-		return err;
-	err = selftest(f, sight, reason);
-	if (err)
-		close_bpf(f);
-	return err;
-}
-
-static int open_fentry(void *self, char *reason)
-{
-	static const char *const flush[] = { "fd_entry_install", "fd_entry_dup2",
-					     "fd_entry_flush",   "fd_sys_exit_failed",
-					     "fd_fork",          "fd_exec",
-					     "fd_exit",          NULL };
-	static const char *const close[] = { "fd_entry_install", "fd_entry_dup2",
-					     "fd_entry_close",   "fd_sys_exit_failed",
-					     "fd_fork",          "fd_exec",
-					     "fd_exit",          NULL };
-	int err = bpfload_try_fentry(reason);
-
-	if (err)
-		return err;
-	err = try_with_selftest(self, flush, FD_SEES_ALL, reason);
-	return worth_another(err) ? try_with_selftest(self, close, FD_SEES_ALL, reason) : err;
-}
-
-static int open_syscall(void *self, char *reason)
-{
-	static const char *const programs[] = { "fd_sys_enter", "fd_sys_exit", "fd_fork",
-						"fd_exec",	"fd_exit",     NULL };
-
-	return try_with_selftest(self, programs, FD_SEES_SYSCALLS, reason);
 }
 
 /* Nobody has an entry before its first event: a watched process without one has opened nothing. */
@@ -404,7 +195,7 @@ static const struct rung rungs[] = {
 	{ .name = "kprobe.multi",
 	  .bpf = true,
 	  .exact = true,
-	  .open = open_multi,
+	  .open = fd_open_multi,
 	  .read = read_bpf,
 	  .provides = FLOW,
 	  .sees = "Every way in and out of a descriptor table, at the kernel's own functions." },
@@ -412,14 +203,14 @@ static const struct rung rungs[] = {
 	  .bpf = true,
 	  .exact = true,
 	  .preempted = true,
-	  .open = open_fentry,
+	  .open = fd_open_fentry,
 	  .read = read_bpf,
 	  .provides = FLOW,
 	  .sees = "The same; on a kernel that preempts itself a hit can be skipped, and is "
 		  "counted as lost." },
 	{ .name = "syscall",
 	  .bpf = true,
-	  .open = open_syscall,
+	  .open = fd_open_syscall,
 	  .read = read_bpf,
 	  .provides = FLOW,
 	  .sees = "Every system call that opens or closes by its number and arguments; not "
