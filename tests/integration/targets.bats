@@ -54,7 +54,7 @@ load helpers
 	for other in "-C named" "-C n*d" "-C nobody" "-a" "-f -p $BASHPID" "-c $CGROUP"; do
 		read -r -a args <<<"$other"
 		[[ $other != -c* ]] || local KTALLY=./within
-		record "${args[@]}" -d 60s -i 100ms -- ./named 0.35
+		record "${args[@]}" -d 60s -i 100ms -- ./named 1
 		echo "$other" >&2
 		assert_equal "$status $(q 'trailer | [.reason, .target_exit] | tojson')" \
 			'0 ["targets_ended",0]'
