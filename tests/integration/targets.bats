@@ -233,3 +233,18 @@ load helpers
 		assert_equal "$(jq -r 'select(.type == "trailer").target_exit' records.$i)" 143
 	done
 }
+
+# Of which /proc/PID shows neither.
+@test "targets: a process whose first thread has ended keeps its memory and its descriptors" {
+	require_root
+	local options
+	start_held headless
+	for options in "" --no-bpf; do
+		record $options -p "$HELD" -n 2 -i 100ms
+		assert_between "RSS, $options" "$(q 'last_snapshot | .memory_rss_bytes // 0')" $((11 << 20)) $((13 << 20))
+		q 'last_snapshot | [.threads, .open_fds, .open_files] | tojson' >>levels
+	done
+	release_and_wait
+	release
+	assert_equal "$(uniq levels)" "$(w '[3, .level_end, .regular_end] | tojson' held.json)"
+}

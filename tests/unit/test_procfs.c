@@ -14,7 +14,9 @@
 
 #define STAT_TO_RSS \
 	" S 1 100 100 34816 -1 4194560 900 0 1 0 77 33 0 0 20 -5 3 0 8712345 9000000 2500"
-#define STAT_TAIL STAT_TO_RSS " 18446744073709551615 1 1 0 0 0 0 0 0 0 0 0 0 17 1 0 0 0 0 0\n"
+#define STAT_REST " 18446744073709551615 1 1 0 0 0 0 0 0 0 0 0 0 17 1 0 0 0 0 0\n"
+#define STAT_TAIL STAT_TO_RSS STAT_REST
+#define STAT_DEAD " Z 1 9 9 9 -1 4194564 900 0 1 0 77 33 0 0 20 0 3 0 8712345 0 0" STAT_REST
 
 static int parse_stat(const char *text, struct proc_stat *ret)
 {
@@ -263,6 +265,27 @@ static void a_folder_reads_as_a_process(void **state)
 	folder_fini(&f);
 }
 
+static void a_thread_that_lives_is_found_behind_one_that_ended(void **state)
+{
+	int pid_fd = -1, thread = -1;
+	struct folder f;
+
+	(void)state;
+	folder_init(&f);
+	folder_mkdir(&f, "42");
+	folder_mkdir(&f, "42/task");
+	folder_mkdir(&f, "42/task/42");
+	folder_puts(&f, "42/task/42/stat", "42 (one)" STAT_DEAD);
+	assert_int_equal(proc_open(f.fd, 42, &pid_fd), 0);
+	assert_int_equal(proc_open_live_thread(pid_fd, &thread), -ESRCH);
+	folder_mkdir(&f, "42/task/44");
+	folder_puts(&f, "42/task/44/stat", "44 (two)" STAT_TAIL);
+	assert_int_equal(proc_open_live_thread(pid_fd, &thread), 0);
+	close(thread);
+	close(pid_fd);
+	folder_fini(&f);
+}
+
 /* Zeroes, and no file at all, are a kernel that does not keep the times: unknown, not 0, and no
  * reason to say that the process has gone. */
 static void times_that_nobody_keeps_are_unknown(void **state)
@@ -415,6 +438,7 @@ int main(void)
 		cmocka_unit_test(nofile_is_the_soft_limit),
 		cmocka_unit_test(schedstat_has_two_times),
 		cmocka_unit_test(a_folder_reads_as_a_process),
+		cmocka_unit_test(a_thread_that_lives_is_found_behind_one_that_ended),
 		cmocka_unit_test(times_that_nobody_keeps_are_unknown),
 		cmocka_unit_test(a_long_status_is_read_from_its_end),
 		cmocka_unit_test(descriptors_are_told_apart),

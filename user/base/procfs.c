@@ -306,6 +306,29 @@ int proc_count_fds(int pid_fd, struct proc_fds *ret)
 	return err;
 }
 
+static int open_if_live(void *ctx, int dir_fd, const char *name, uint32_t number)
+{
+	int *ret_fd = ctx, fd = open_at(dir_fd, name, O_PATH | O_DIRECTORY);
+	struct proc_stat st;
+
+	(void)number;
+	if (fd < 0)
+		return 0;
+	if (proc_read_stat(fd, &st) || st.flags & PROC_FLAG_EXITING) {
+		close(fd);
+		return 0;
+	}
+	*ret_fd = fd;
+	return 1;
+}
+
+int proc_open_live_thread(int pid_fd, int *ret_fd)
+{
+	int found = for_each_number(pid_fd, "task", open_if_live, ret_fd);
+
+	return found > 0 ? 0 : found < 0 ? gone(found) : -ESRCH;
+}
+
 int proc_cpu_ns(pid_t pid, uint64_t *ret)
 {
 	struct timespec ts;

@@ -50,6 +50,9 @@ int proc_stat_of(int proc_fd, pid_t pid, struct proc_stat *ret);
  * is not listed. */
 int proc_status_tgid_parse(const char *text, size_t len, pid_t *ret);
 int proc_read_tgid(int pid_fd, pid_t *ret);
+/* The directory of one of its threads that has not begun to end, for a process whose first thread
+ * has: of that one is what /proc shows of a process. -ESRCH: there is none. */
+int proc_open_live_thread(int pid_fd, int *ret_fd);
 /* Resident bytes from statm. */
 int proc_statm_parse(const char *text, size_t len, uint64_t *ret_rss_pages);
 int proc_read_rss_bytes(int pid_fd, uint64_t *ret);

@@ -11,8 +11,6 @@
 #include <bpf/libbpf.h>
 
 #include "base/bpfread.h"
-#include "base/clock.h"
-#include "base/procfs.h"
 #include "bpf/task.h"
 #include "probes/probe.h"
 #include "probes/task_internal.h"
@@ -244,34 +242,6 @@ static bool is_sum_exact(const struct process *p)
 	return !p->may_run && p->now.v[RAW_THREADS] == p->seen_threads;
 }
 
-/* The level is one call, the kinds are one for each descriptor: above this many they are not asked
- * for, since that would take longer than an interval. */
-#define FDS_LISTED_MAX 65536
-
-/* From then on a process has neither a table nor memory, which in /proc looks like none in use. */
-static bool is_exiting(int fd)
-{
-	struct proc_stat st;
-
-	return proc_read_stat(fd, &st) || st.flags & PROC_FLAG_EXITING;
-}
-
-static void read_fds(struct process *p, int fd)
-{
-	struct proc_fds fds;
-	uint64_t level;
-
-	if (p->now.v[RAW_OPEN_FDS] == RAW_UNKNOWN && !proc_fd_level(fd, &level))
-		p->now.v[RAW_OPEN_FDS] = (int64_t)level;
-	if (p->now.v[RAW_OPEN_FDS] > FDS_LISTED_MAX || proc_count_fds(fd, &fds))
-		return;
-	if ((!fds.open || p->now.v[RAW_OPEN_FDS] == RAW_UNKNOWN) && is_exiting(fd))
-		return;
-	p->now.v[RAW_OPEN_FILES] = fds.regular;
-	if (p->now.v[RAW_OPEN_FDS] == RAW_UNKNOWN)
-		p->now.v[RAW_OPEN_FDS] = fds.open;
-}
-
 /* What the iterator leaves open: tables too large for it, and the CPU time of what runs now. */
 static void finish(struct task *t, struct process *p)
 {
@@ -287,8 +257,10 @@ static void finish(struct task *t, struct process *p)
 	    (p->now.v[RAW_OPEN_FILES] != RAW_UNKNOWN && p->now.v[RAW_OPEN_FDS] != RAW_UNKNOWN))
 		return;
 	dir = process_dir(t->env->table, p, t->env->proc_fd);
-	if (dir >= 0)
-		read_fds(p, dir);
+	if (dir >= 0 && p->now.v[RAW_RSS_BYTES] != RAW_UNKNOWN)
+		task_read_levels(p, dir);
+	else if (dir >= 0)
+		task_read_headless(p, dir);
 	process_dir_done(p, dir);
 }
 
@@ -318,38 +290,6 @@ static int read_iter(void *self)
 
 /* ---- rung /proc ---- */
 
-static void read_dir(struct process *p, int dir)
-{
-	struct proc_stat st;
-	uint64_t value;
-	int err = dir < 0 ? dir : proc_read_stat(dir, &st);
-
-	if (err == -ESRCH)
-		p->gone = true;
-	if (err)
-		return;
-	memcpy(p->comm, st.comm, sizeof(p->comm));
-	process_set_cpu(p, clock_ticks_to_ns(st.utime_ticks + st.stime_ticks), st.utime_ticks,
-		     st.stime_ticks);
-	process_sharpen_cpu(p);
-	p->now.v[RAW_THREADS] = st.threads;
-	if (st.state == 'Z')
-		return; /* it has ended and keeps only its account */
-	if (!proc_read_rss_bytes(dir, &value) && (value || !is_exiting(dir)))
-		p->now.v[RAW_RSS_BYTES] = value;
-	read_fds(p, dir);
-	if (!proc_read_nofile(dir, &value))
-		p->now.v[RAW_OPEN_FDS_LIMIT] = value > INT64_MAX ? INT64_MAX : (int64_t)value;
-}
-
-static void read_process(const struct probe_env *env, struct process *p)
-{
-	int dir = process_dir(env->table, p, env->proc_fd);
-
-	read_dir(p, dir);
-	process_dir_done(p, dir);
-}
-
 static int read_proc(void *self)
 {
 	struct task *t = self;
@@ -357,7 +297,7 @@ static int read_proc(void *self)
 
 	HASH_ITER(hh, t->env->table->by_id, p, next)
 		if (!p->gone && !p->untracked)
-			read_process(t->env, p);
+			task_read_process(t->env, p);
 	return 0;
 }
 

@@ -3,14 +3,20 @@
 #ifndef KTALLY_PROBES_TASK_INTERNAL_H
 #define KTALLY_PROBES_TASK_INTERNAL_H
 
-#include <stdint.h>
-
+struct probe_env;
 struct process;
 struct task_account;
 struct task_leader_rec;
 
 /* task.c: what one thread has used, or several. */
 void task_add_account(struct process *p, const struct task_account *a);
+
+/* task_proc.c: memory, where it is not known yet, and descriptors, by a directory of /proc; */
+void task_read_levels(struct process *p, int dir);
+/* the same where the first thread has ended before the others, and left them to those; */
+void task_read_headless(struct process *p, int dir);
+/* and everything. */
+void task_read_process(const struct probe_env *env, struct process *p);
 
 /* task_untracked.c: entries of those that are counted together. Before the iterator runs, with what
  * the ended ones left, by slot; */
