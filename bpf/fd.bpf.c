@@ -132,8 +132,7 @@ static __always_inline void close_range_begins(u32 first, u32 last, u32 flags)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 
-	pending_put(flags & 4 ? 0 : /* CLOSE_RANGE_CLOEXEC */
-				fds_open_between(task, first, last));
+	pending_put(flags & CLOSE_RANGE_CLOEXEC ? 0 : fds_open_between(task, first, last));
 }
 
 /* On the tracepoints of single calls, where a program may read as many arguments as the call has.

@@ -32,6 +32,8 @@ static __always_inline bool fd_op_possible(u64 nr)
 	return fd_ops_64[i] | fd_ops_32[i];
 }
 
+#define CLOSE_RANGE_CLOEXEC 4 /* it closes nothing yet */
+
 struct syscall_args {
 	u64 a, b, c; /* the first three */
 };

@@ -188,7 +188,7 @@ int BPF_PROG(fdstack_sys_enter, struct pt_regs *regs, long nr)
 		file = file_at(task, args.a);
 		if (file)
 			closed(task, process, file, args.a);
-	} else if (!(args.c & 4)) { /* CLOSE_RANGE_CLOEXEC */
+	} else if (!(args.c & CLOSE_RANGE_CLOEXEC)) {
 		closed_range(task, process, args.a, args.b);
 	}
 	return 0;

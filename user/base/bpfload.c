@@ -111,12 +111,22 @@ int bpfload_start(struct bpf_object_skeleton *s, const char *const *programs, ch
 	return 0;
 }
 
-static const char *const shared_maps[] = { "watched", "wanted", "last_threads", "sched_threads" };
+static bool is_shared(const struct bpf_map *map)
+{
+	static const char *const names[] = { "watched", "wanted", "last_threads", "sched_threads" };
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (!strcmp(bpf_map__name(map), names[i]))
+			return true;
+	return false;
+}
 
 int bpfload_share(const struct bpf_shared *shared, struct bpf_object *obj, uint32_t *mask,
 		  char *reason)
 {
-	size_t i;
+	struct bpf_map *map;
+	const char *name;
 	int err;
 
 	if (!shared->owner) {
@@ -124,12 +134,11 @@ int bpfload_share(const struct bpf_shared *shared, struct bpf_object *obj, uint3
 		return -ENOTSUP;
 	}
 	*mask = shared->watched_mask;
-	for (i = 0; i < sizeof(shared_maps) / sizeof(*shared_maps); i++) {
-		const char *name = shared_maps[i];
-		struct bpf_map *map = bpf_object__find_map_by_name(obj, name);
-
-		err = map ? bpf_map__reuse_fd(map, bpf_object__find_map_fd_by_name(shared->owner,
-										   name)) : 0;
+	bpf_object__for_each_map(map, obj) {
+		if (!is_shared(map))
+			continue;
+		name = bpf_map__name(map);
+		err = bpf_map__reuse_fd(map, bpf_object__find_map_fd_by_name(shared->owner, name));
 		if (err)
 			return bpfload_refuse(reason, name, err);
 	}
@@ -210,16 +219,6 @@ static uint64_t map_bytes(int fd)
 	return bytes;
 }
 
-static bool is_shared(const struct bpf_map *map)
-{
-	size_t i;
-
-	for (i = 0; i < sizeof(shared_maps) / sizeof(*shared_maps); i++)
-		if (!strcmp(bpf_map__name(map), shared_maps[i]))
-			return true;
-	return false;
-}
-
 uint64_t bpfload_map_bytes(const struct bpf_object *obj, const struct bpf_shared *shared)
 {
 	struct bpf_map *map;
@@ -231,22 +230,32 @@ uint64_t bpfload_map_bytes(const struct bpf_object *obj, const struct bpf_shared
 	return bytes;
 }
 
-int bpfload_attach_multi(const struct bpf_object *obj, const char *program,
-			 const char *const *symbols, int retprobe, struct bpf_link **ret,
-			 char *reason)
+static int attach_multi(const struct bpf_object *obj, const struct bpf_multi_hook *hook,
+			char *reason)
 {
-	LIBBPF_OPTS(bpf_kprobe_multi_opts, opts, .retprobe = retprobe);
-	struct bpf_program *prog = bpf_object__find_program_by_name(obj, program);
+	LIBBPF_OPTS(bpf_kprobe_multi_opts, opts, .retprobe = hook->returns);
+	struct bpf_program *prog = bpf_object__find_program_by_name(obj, hook->program);
 	struct bpf_link *link;
 
-	opts.syms = (const char **)symbols;
-	while (symbols[opts.cnt])
+	opts.syms = (const char **)hook->symbols;
+	while (hook->symbols[opts.cnt])
 		opts.cnt++;
 	link = prog ? bpf_program__attach_kprobe_multi_opts(prog, NULL, &opts) : NULL;
 	if (!link)
-		return bpfload_refuse(reason, symbols[0], prog ? -errno : -ENOENT);
-	*ret = link;
+		return bpfload_refuse(reason, hook->symbols[0], prog ? -errno : -ENOENT);
+	*hook->ret = link;
 	return 0;
+}
+
+int bpfload_attach_multi(const struct bpf_object *obj, const struct bpf_multi_hook *hooks,
+			 size_t cnt, char *reason)
+{
+	size_t i;
+	int err = 0;
+
+	for (i = 0; i < cnt && !err; i++)
+		err = attach_multi(obj, &hooks[i], reason);
+	return err;
 }
 
 /* struct bpf_link_info of Linux 6.7 for this type of link; libbpf 1.1 has no headers for it. */

@@ -77,11 +77,17 @@ uint64_t bpfload_map_bytes(const struct bpf_object *obj, const struct bpf_shared
 size_t bpfload_multi_skip(const struct bpf_link *link, const char *name, struct bpf_skip *ret,
 			  size_t room);
 
-/* kprobe.multi by symbol: libbpf 1.1 finds no pattern where /proc/kallsyms cannot be read.
- * NULL-terminated symbols; all must exist. */
-int bpfload_attach_multi(const struct bpf_object *obj, const char *program,
-			 const char *const *symbols, int retprobe, struct bpf_link **ret,
-			 char *reason);
+/* kprobe.multi by symbol: libbpf 1.1 finds no pattern where /proc/kallsyms cannot be read. */
+struct bpf_multi_hook {
+	const char *program;
+	const char *const *symbols; /* NULL-terminated; all must exist */
+	struct bpf_link **ret;
+	bool returns; /* when they return, not when they are called */
+};
+
+/* Up to the first that fails; the links stay the caller's. */
+int bpfload_attach_multi(const struct bpf_object *obj, const struct bpf_multi_hook *hooks,
+			 size_t cnt, char *reason);
 
 /* An iterator over tasks. only_pid: visits this process's threads alone; a kernel before 6.1
  * refuses the wish (E2BIG), so the program must skip the others itself. 0: everybody's. */

@@ -73,21 +73,22 @@ static int attach_one(int tracefs, const struct bpf_program *prog, const char *n
 	return err;
 }
 
-int tracepoints_attach(const struct bpf_object *obj, const char *program,
-		       const char *const *names, struct bpf_link **ret_links, char *reason)
+int tracepoints_attach(const struct bpf_object *obj, const struct tracepoint_hook *hooks,
+		       size_t cnt, struct bpf_link **ret_links, char *reason)
 {
-	const struct bpf_program *prog = bpf_object__find_program_by_name(obj, program);
-	int tracefs = open_tracefs(), err = tracefs < 0 ? tracefs : 0;
+	int tracefs = open_tracefs(), err = 0;
 	size_t i;
 
-	for (i = 0; !err && names[i]; i++)
-		err = attach_one(tracefs, prog, names[i], &ret_links[i]);
-	if (tracefs >= 0)
-		close(tracefs);
+	if (tracefs < 0)
+		return bpfload_refuse(reason, "tracefs", tracefs);
+	for (i = 0; i < cnt && !err; i++)
+		err = attach_one(tracefs, bpf_object__find_program_by_name(obj, hooks[i].program),
+				 hooks[i].name, &ret_links[i]);
+	close(tracefs);
 	if (!err)
 		return 0;
 	tracepoints_detach(ret_links, i);
-	return bpfload_refuse(reason, i ? names[i - 1] : "tracefs", err);
+	return bpfload_refuse(reason, hooks[i - 1].name, err);
 }
 
 void tracepoints_detach(struct bpf_link **links, size_t cnt)

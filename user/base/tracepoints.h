@@ -12,11 +12,15 @@
 struct bpf_link;
 struct bpf_object;
 
-/* One of the object's programs to all of `names` (NULL-terminated); ret_links: one for each, the
- * caller's to destroy. On failure there are none and reason (of LADDER_REASON_LEN bytes) gets one
- * sentence. */
-int tracepoints_attach(const struct bpf_object *obj, const char *program,
-		       const char *const *names, struct bpf_link **ret_links, char *reason);
+struct tracepoint_hook {
+	const char *program; /* of the object */
+	const char *name;    /* of the tracepoint */
+};
+
+/* ret_links: one for each hook, NULL before, to detach later. On failure there are none and reason
+ * (of LADDER_REASON_LEN bytes) gets one sentence. */
+int tracepoints_attach(const struct bpf_object *obj, const struct tracepoint_hook *hooks,
+		       size_t cnt, struct bpf_link **ret_links, char *reason);
 
 /* NULL links are fine, and are NULL afterwards. */
 void tracepoints_detach(struct bpf_link **links, size_t cnt);

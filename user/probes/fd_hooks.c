@@ -132,26 +132,18 @@ static const char *const result_symbols[] = {
 /* And those of them that wait for somebody. */
 static const char *const accept_symbols[] = { "__x64_sys_accept", "__x64_sys_accept4", NULL };
 
-static int attach_multi(struct fd *f, const char *const *closes, char *reason)
+static int attach_multi(struct fd *f, const char *const *close_path, char *reason)
 {
-	const struct bpf_object *obj = f->skel->obj;
-	int err;
+	struct fd_bpf *skel = f->skel;
+	const struct bpf_multi_hook hooks[] = {
+		{ "fd_multi_install", install_symbols, &skel->links.fd_multi_install, false },
+		{ "fd_multi_dup2", dup2_symbols, &skel->links.fd_multi_dup2, false },
+		{ "fd_multi_result", result_symbols, &skel->links.fd_multi_result, true },
+		{ "fd_multi_accepted", accept_symbols, &skel->links.fd_multi_accepted, true },
+		{ "fd_multi_close", close_path, &skel->links.fd_multi_close, false },
+	};
 
-	err = bpfload_attach_multi(obj, "fd_multi_install", install_symbols, 0,
-				   &f->skel->links.fd_multi_install, reason);
-	if (!err)
-		err = bpfload_attach_multi(obj, "fd_multi_dup2", dup2_symbols, 0,
-					   &f->skel->links.fd_multi_dup2, reason);
-	if (!err)
-		err = bpfload_attach_multi(obj, "fd_multi_result", result_symbols, 1,
-					   &f->skel->links.fd_multi_result, reason);
-	if (!err)
-		err = bpfload_attach_multi(obj, "fd_multi_accepted", accept_symbols, 1,
-					   &f->skel->links.fd_multi_accepted, reason);
-	if (!err)
-		err = bpfload_attach_multi(obj, "fd_multi_close", closes, 0,
-					   &f->skel->links.fd_multi_close, reason);
-	return err;
+	return bpfload_attach_multi(skel->obj, hooks, sizeof(hooks) / sizeof(*hooks), reason);
 }
 
 static int attach_multi_flush(struct fd *f, char *reason)
@@ -205,15 +197,14 @@ int fd_open_fentry(void *self, char *reason)
 
 static int attach_calls(struct fd *f, char *reason)
 {
-	static const char *const dups[] = { "syscalls/sys_enter_dup2", "syscalls/sys_enter_dup3",
-					    NULL };
-	static const char *const ranges[] = { "syscalls/sys_enter_close_range", NULL };
-	const struct bpf_object *obj = f->skel->obj;
-	int err;
+	static const struct tracepoint_hook hooks[] = {
+		{ "fd_sys_enter_dup", "syscalls/sys_enter_dup2" },
+		{ "fd_sys_enter_dup", "syscalls/sys_enter_dup3" },
+		{ "fd_sys_enter_close_range", "syscalls/sys_enter_close_range" },
+	};
 
-	err = tracepoints_attach(obj, "fd_sys_enter_dup", dups, f->calls, reason);
-	return err ? err : tracepoints_attach(obj, "fd_sys_enter_close_range", ranges,
-					      f->calls + 2, reason);
+	_Static_assert(sizeof(hooks) / sizeof(*hooks) == FD_CALLS_MAX, "one link each");
+	return tracepoints_attach(f->skel->obj, hooks, FD_CALLS_MAX, f->calls, reason);
 }
 
 /* sys_enter, where the tracepoints of single calls cannot be had, makes every call dearer. */

@@ -112,24 +112,29 @@ static int open_bpf(struct fdstack *f, const char *const *programs, char *reason
 #define LIFE "fdstack_fork", "fdstack_exec", "fdstack_exit", "fdstack_look", "fdstack_teach_row", \
 	     "fdstack_teach_stack"
 
+static int attach_multi(struct fdstack *f, const char *closing, char *reason)
+{
+	const char *const installs[] = { "fd_install", NULL }, *const dups[] = { "do_dup2", NULL };
+	const char *const closes[] = { closing, NULL };
+	struct fdstack_bpf *skel = f->skel;
+	const struct bpf_multi_hook hooks[] = {
+		{ "fdstack_multi_close", closes, &skel->links.fdstack_multi_close, false },
+		{ "fdstack_multi_dup2", dups, &skel->links.fdstack_multi_dup2, false },
+		{ "fdstack_multi_install", installs, &skel->links.fdstack_multi_install, false },
+	};
+
+	return bpfload_attach_multi(skel->obj, hooks, sizeof(hooks) / sizeof(*hooks), reason);
+}
+
 static int try_multi(struct fdstack *f, const char *closing, char *reason)
 {
 	static const char *const programs[] = { "fdstack_multi_install", "fdstack_multi_dup2",
 						"fdstack_multi_close", LIFE, NULL };
-	const char *const installs[] = { "fd_install", NULL }, *const dups[] = { "do_dup2", NULL };
-	const char *const closes[] = { closing, NULL };
 	int err = open_bpf(f, programs, reason);
 
 	if (err)
 		return err;
-	err = bpfload_attach_multi(f->skel->obj, "fdstack_multi_close", closes, 0,
-				   &f->skel->links.fdstack_multi_close, reason);
-	if (!err)
-		err = bpfload_attach_multi(f->skel->obj, "fdstack_multi_dup2", dups, 0,
-					   &f->skel->links.fdstack_multi_dup2, reason);
-	if (!err)
-		err = bpfload_attach_multi(f->skel->obj, "fdstack_multi_install", installs, 0,
-					   &f->skel->links.fdstack_multi_install, reason);
+	err = attach_multi(f, closing, reason);
 	if (!err)
 		err = fdstack_selftest(f, FD_SEES_ALL, reason);
 	if (err)
