@@ -43,15 +43,20 @@ static void settle(struct one *o)
 	o->last = o->now;
 }
 
+static void group_of_two(struct group *g, struct one *a, struct one *b)
+{
+	group_init(g);
+	one_init(a, true);
+	one_init(b, true);
+}
+
 static void totals_are_sums_of_changes(void **state)
 {
 	struct group g;
 	struct one a, b;
 
 	(void)state;
-	group_init(&g);
-	one_init(&a, true);
-	one_init(&b, true);
+	group_of_two(&g, &a, &b);
 	a.now.v[RAW_FD_OPENS] = 3;
 	b.now.v[RAW_FD_OPENS] = 4;
 	group_begin(&g, ALL_PROVIDED, false);
@@ -75,9 +80,7 @@ static void the_dead_leave_their_counts_and_take_their_levels(void **state)
 	struct one a, b;
 
 	(void)state;
-	group_init(&g);
-	one_init(&a, true);
-	one_init(&b, true);
+	group_of_two(&g, &a, &b);
 	a.now.v[RAW_FD_OPENS] = a.now.v[RAW_CPU_NS] = a.now.v[RAW_RSS_BYTES] = 100;
 	b.now.v[RAW_FD_OPENS] = b.now.v[RAW_CPU_NS] = b.now.v[RAW_RSS_BYTES] = 1;
 	group_begin(&g, ALL_PROVIDED, false);
@@ -197,9 +200,7 @@ static void one_unknown_member_does_not_hide_the_others(void **state)
 	struct one a, b;
 
 	(void)state;
-	group_init(&g);
-	one_init(&a, true);
-	one_init(&b, true);
+	group_of_two(&g, &a, &b);
 	a.now.v[RAW_OPEN_FDS] = 5;
 	a.now.v[RAW_FD_OPENS] = 6;
 	group_begin(&g, 0, false);
@@ -251,9 +252,7 @@ static void a_balance_that_nobody_struck_leaves_the_target_without(void **state)
 	struct one a, b;
 
 	(void)state;
-	group_init(&g);
-	one_init(&a, true);
-	one_init(&b, true);
+	group_of_two(&g, &a, &b);
 	a.now.v[RAW_FD_UNATTRIBUTED] = 5;
 	b.now.v[RAW_FD_UNATTRIBUTED] = 2;
 	assert_int_equal(balance_with(&g, &a, &b), 7);

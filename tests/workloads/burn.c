@@ -24,14 +24,6 @@ struct burn {
 	int zero; /* /dev/zero */
 };
 
-static uint64_t thread_cpu_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
-}
-
 static void burn_user(uint64_t until_ns)
 {
 	volatile uint64_t x = 1;

@@ -47,11 +47,8 @@ static void step_yield(struct work *w)
 
 static void step_spin(struct work *w)
 {
-	struct timespec ts;
-
-	do {
-		clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
-	} while ((uint64_t)ts.tv_sec * 1000000000 + ts.tv_nsec < w->cpu_ns);
+	while (thread_cpu_ns() < w->cpu_ns)
+		;
 }
 
 static void wait_turn(struct work *w, unsigned int mine)

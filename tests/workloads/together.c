@@ -30,19 +30,11 @@ struct child {
 	int gate; /* a byte here lets it go on */
 };
 
-static uint64_t cpu_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
-	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
-}
-
 static void burn(uint64_t ms)
 {
-	uint64_t end_ns = cpu_ns() + ms * 1000000;
+	uint64_t end_ns = thread_cpu_ns() + ms * 1000000;
 
-	while (cpu_ns() < end_ns)
+	while (thread_cpu_ns() < end_ns)
 		;
 }
 

@@ -134,6 +134,13 @@ int proc_read_stat(int pid_fd, struct proc_stat *ret)
 	return len < 0 ? (int)len : proc_stat_parse(text, (size_t)len, ret);
 }
 
+bool proc_is_exiting(int pid_fd)
+{
+	struct proc_stat st;
+
+	return proc_read_stat(pid_fd, &st) || st.flags & PROC_FLAG_EXITING;
+}
+
 int proc_stat_of(int proc_fd, pid_t pid, struct proc_stat *ret)
 {
 	int fd, err = proc_open(proc_fd, pid, &fd);
@@ -309,12 +316,11 @@ int proc_count_fds(int pid_fd, struct proc_fds *ret)
 static int open_if_live(void *ctx, int dir_fd, const char *name, uint32_t number)
 {
 	int *ret_fd = ctx, fd = open_at(dir_fd, name, O_PATH | O_DIRECTORY);
-	struct proc_stat st;
 
 	(void)number;
 	if (fd < 0)
 		return 0;
-	if (proc_read_stat(fd, &st) || st.flags & PROC_FLAG_EXITING) {
+	if (proc_is_exiting(fd)) {
 		close(fd);
 		return 0;
 	}

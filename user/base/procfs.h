@@ -44,6 +44,9 @@ struct proc_fds {
 int proc_open(int proc_fd, pid_t pid, int *ret_fd);
 int proc_stat_parse(const char *text, size_t len, struct proc_stat *ret);
 int proc_read_stat(int pid_fd, struct proc_stat *ret);
+/* Has it begun to end, or gone? From then on it has neither a table nor memory, which in /proc
+ * looks like none in use. */
+bool proc_is_exiting(int pid_fd);
 /* The same for one that is not kept open. */
 int proc_stat_of(int proc_fd, pid_t pid, struct proc_stat *ret);
 /* The process that a task belongs to, from status: /proc/TID opens for threads as well, though it

@@ -26,11 +26,16 @@ void process_set_cpu(struct process *p, int64_t runtime_ns, uint64_t utime, uint
 	p->now.v[RAW_CPU_USER_NS] = user_ns;
 }
 
+void process_set_cpu_total(struct process *p, int64_t runtime_ns)
+{
+	process_set_cpu(p, runtime_ns, p->now.v[RAW_CPU_USER_NS], p->now.v[RAW_CPU_SYSTEM_NS]);
+}
+
 /* Exact at any moment, for two system calls. */
 void process_sharpen_cpu(struct process *p)
 {
 	uint64_t cpu_ns;
 
 	if (!proc_cpu_ns(p->pid, &cpu_ns))
-		process_set_cpu(p, cpu_ns, p->now.v[RAW_CPU_USER_NS], p->now.v[RAW_CPU_SYSTEM_NS]);
+		process_set_cpu_total(p, cpu_ns);
 }

@@ -80,6 +80,8 @@ static inline void process_add_clocks(struct process *p, uint64_t lifetime_ns, u
 
 /* cpu.c: CPU time and, in whatever unit, its sampled parts; */
 void process_set_cpu(struct process *p, int64_t runtime_ns, uint64_t utime, uint64_t stime);
+/* divided as what is known now; */
+void process_set_cpu_total(struct process *p, int64_t runtime_ns);
 /* and of one that lives, by its clock. */
 void process_sharpen_cpu(struct process *p);
 

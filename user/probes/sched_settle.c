@@ -32,8 +32,7 @@ void sched_settle_clocks(struct process *p)
 		return;
 	}
 	if (p->now.v[RAW_CPU_NS] != RAW_UNKNOWN && oncpu > p->now.v[RAW_CPU_NS])
-		process_set_cpu(p, oncpu, p->now.v[RAW_CPU_USER_NS],
-				p->now.v[RAW_CPU_SYSTEM_NS]);
+		process_set_cpu_total(p, oncpu);
 	sched_set_clock(p, RAW_ONCPU_NS, oncpu);
 	sched_set_clock(p, RAW_RUNQUEUE_NS, runqueue);
 	sched_set_clock(p, RAW_BLOCKED_NS, blocked > 0 ? blocked : 0);

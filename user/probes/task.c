@@ -247,8 +247,7 @@ static void finish(struct task *t, struct process *p)
 {
 	int dir;
 
-	process_set_cpu(p, p->now.v[RAW_CPU_NS], p->now.v[RAW_CPU_USER_NS],
-		     p->now.v[RAW_CPU_SYSTEM_NS]);
+	process_set_cpu_total(p, p->now.v[RAW_CPU_NS]);
 	if (!is_sum_exact(p))
 		process_sharpen_cpu(p);
 	raw_max(&p->now, RAW_VOLUNTARY, p->kernel_voluntary);
@@ -257,10 +256,12 @@ static void finish(struct task *t, struct process *p)
 	    (p->now.v[RAW_OPEN_FILES] != RAW_UNKNOWN && p->now.v[RAW_OPEN_FDS] != RAW_UNKNOWN))
 		return;
 	dir = process_dir(t->env->table, p, t->env->proc_fd);
-	if (dir >= 0 && p->now.v[RAW_RSS_BYTES] != RAW_UNKNOWN)
-		task_read_levels(p, dir);
-	else if (dir >= 0)
+	if (dir < 0)
+		return;
+	if (p->now.v[RAW_RSS_BYTES] == RAW_UNKNOWN)
 		task_read_headless(p, dir);
+	else
+		task_read_levels(p, dir);
 	process_dir_done(p, dir);
 }
 

@@ -14,14 +14,6 @@
  * for, since that would take longer than an interval. */
 #define FDS_LISTED_MAX 65536
 
-/* From then on a process has neither a table nor memory, which in /proc looks like none in use. */
-static bool is_exiting(int fd)
-{
-	struct proc_stat st;
-
-	return proc_read_stat(fd, &st) || st.flags & PROC_FLAG_EXITING;
-}
-
 static void read_fds(struct process *p, int fd)
 {
 	struct proc_fds fds;
@@ -31,7 +23,7 @@ static void read_fds(struct process *p, int fd)
 		p->now.v[RAW_OPEN_FDS] = (int64_t)level;
 	if (p->now.v[RAW_OPEN_FDS] > FDS_LISTED_MAX || proc_count_fds(fd, &fds))
 		return;
-	if ((!fds.open || p->now.v[RAW_OPEN_FDS] == RAW_UNKNOWN) && is_exiting(fd))
+	if ((!fds.open || p->now.v[RAW_OPEN_FDS] == RAW_UNKNOWN) && proc_is_exiting(fd))
 		return;
 	p->now.v[RAW_OPEN_FILES] = fds.regular;
 	if (p->now.v[RAW_OPEN_FDS] == RAW_UNKNOWN)
@@ -43,7 +35,7 @@ void task_read_levels(struct process *p, int dir)
 	uint64_t bytes;
 
 	if (p->now.v[RAW_RSS_BYTES] == RAW_UNKNOWN && !proc_read_rss_bytes(dir, &bytes) &&
-	    (bytes || !is_exiting(dir)))
+	    (bytes || !proc_is_exiting(dir)))
 		p->now.v[RAW_RSS_BYTES] = (int64_t)bytes;
 	read_fds(p, dir);
 }
@@ -70,7 +62,7 @@ static void read_dir(struct process *p, int dir)
 		return;
 	memcpy(p->comm, st.comm, sizeof(p->comm));
 	process_set_cpu(p, clock_ticks_to_ns(st.utime_ticks + st.stime_ticks), st.utime_ticks,
-		     st.stime_ticks);
+			st.stime_ticks);
 	process_sharpen_cpu(p);
 	p->now.v[RAW_THREADS] = st.threads;
 	if (st.state != 'Z')

@@ -41,8 +41,7 @@ void task_add_untracked(struct process *p, const struct task_leader_rec *rec)
 
 void task_finish_untracked(struct process *p)
 {
-	process_set_cpu(p, p->now.v[RAW_CPU_NS], p->now.v[RAW_CPU_USER_NS],
-		     p->now.v[RAW_CPU_SYSTEM_NS]);
+	process_set_cpu_total(p, p->now.v[RAW_CPU_NS]);
 	if (p->unknown_fds)
 		p->now.v[RAW_OPEN_FDS] = RAW_UNKNOWN;
 	if (p->unknown_files)

@@ -114,13 +114,24 @@ static void add(int64_t *sum, int64_t more)
 
 static bool lacks(const struct group_member *m, int raw)
 {
-	return m->whole && m->now->v[raw] == RAW_UNKNOWN && raw_kinds[raw] != RAW_OWN &&
-	       (raw_is_kept(raw) || m->alive);
+	return m->whole && raw_kinds[raw] != RAW_OWN && (raw_is_kept(raw) || m->alive);
 }
 
-static bool is_unstruck(const struct group_member *m, int raw)
+static bool leaves_unstruck(const struct group_member *m, int raw)
 {
-	return m->closes_balance && m->now->v[raw] == RAW_UNKNOWN && raw_kinds[raw] == RAW_BALANCE;
+	return m->closes_balance && raw_kinds[raw] == RAW_BALANCE;
+}
+
+static void add_unknown(struct group *g, const struct group_member *m)
+{
+	int i;
+
+	for (i = 0; i < RAW_COUNT; i++) {
+		if (m->now->v[i] != RAW_UNKNOWN)
+			continue;
+		g->lacking |= (uint64_t)lacks(m, i) << i;
+		g->unstruck |= (uint64_t)leaves_unstruck(m, i) << i;
+	}
 }
 
 void group_total(const struct group *g, struct raw_row *ret)
@@ -138,10 +149,8 @@ void group_add(struct group *g, const struct group_member *m)
 	int i;
 
 	g->processes += m->alive;
-	for (i = 0; i < RAW_COUNT; i++) {
-		g->lacking |= (uint64_t)lacks(m, i) << i;
-		g->unstruck |= (uint64_t)is_unstruck(m, i) << i;
-	}
+	if (m->whole || m->closes_balance)
+		add_unknown(g, m);
 	for (i = 0; i < RAW_COUNT; i++) {
 		int64_t before, more = contribution(m, i, &before);
 
