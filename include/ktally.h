@@ -291,8 +291,9 @@ KTALLY_API size_t ktally_snapshot__target(const struct ktally_snapshot *s);
 KTALLY_API int ktally_snapshot__pid(const struct ktally_snapshot *s); /* 0: more than one process */
 KTALLY_API const char *ktally_snapshot__comm(const struct ktally_snapshot *s);
 
-/* Averages of a target over the last `seconds`, by time, from history. count is 0 when there was no
- * snapshot yet; every average is then -ENODATA. */
+/* Averages of a target over the last `seconds`, by time, from history: each snapshot counts for as
+ * long as its interval; amounts of an interval (oncpu_seconds) are averaged per interval. count is
+ * 0 when there was no snapshot yet; every average is then -ENODATA. */
 KTALLY_API int ktally_monitor__averages(const struct ktally_monitor *m, size_t target,
 					double seconds, struct ktally_averages **ret);
 KTALLY_API size_t ktally_averages__count(const struct ktally_averages *a);

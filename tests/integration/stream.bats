@@ -54,6 +54,19 @@ load helpers
 	assert_equal "$(q "exit_of($HELD).exit_signal")" 9
 }
 
+@test "stream: the last interval counts for what it was, however short" {
+	require_root
+	# shellcheck disable=SC2016 # for the inner shell
+	record -i 500ms -- sh -c 'sleep 0.55; "$0"/burn -t 1 --ms 80 >/dev/null' "$WORKLOADS"
+	assert_equal "$status" 0
+	# But for rounding to two decimals.
+	# shellcheck disable=SC2016 # for jq
+	assert_equal "$(q 'trailer.averages.avg_cpu_percent as $mean | snapshots
+		| (map(.cpu_percent * .interval_seconds) | add) as $used
+		| ($used / (map(.interval_seconds) | add) - $mean | fabs) < 0.02')" true
+	assert_equal "$(q 'trailer | .maxima.max_cpu_percent >= .averages.avg_cpu_percent - 0.01')" true
+}
+
 @test "stream: a reader that goes ends it quietly" {
 	require_root
 	"$KTALLY" -i 100ms -a --processes 2>err 3>&- | head -n 1 >first

@@ -152,6 +152,26 @@ static void short_intervals(void **state)
 	assertions_free(a);
 }
 
+/* As in the trailer: four seconds at 1 % and 10 ms at 48 %. */
+static void averages_are_over_time(void **state)
+{
+	struct assertions *a = assertions_with("avg(cpu_percent) < 1.2");
+	struct verdicts list = {};
+	struct snapshot s = snapshot_at(0);
+
+	(void)state;
+	s.interval_asked = s.interval_seconds = 4;
+	s.v[METRIC_CPU_PERCENT] = 1;
+	assert_int_equal(assertions_observe(a, &s), 0);
+	s.interval_seconds = 0.01;
+	s.v[METRIC_CPU_PERCENT] = 48;
+	assert_int_equal(assertions_observe(a, &s), 0);
+	assertions_judge(a, 1, take, &list);
+	assert_true(list.v[0].passed);
+	assert_near(list.v[0].value * 4.01, 4.48, 1e-9);
+	assertions_free(a);
+}
+
 static void members_are_not_targets(void **state)
 {
 	struct assertions *a = assertions_with("max(open_fds) == 3");
@@ -199,6 +219,7 @@ int main(void)
 		cmocka_unit_test(functions_and_operators),
 		cmocka_unit_test(a_verdict_says_what_was_found),
 		cmocka_unit_test(short_intervals),
+		cmocka_unit_test(averages_are_over_time),
 		cmocka_unit_test(members_are_not_targets),
 		cmocka_unit_test(what_is_none),
 	};

@@ -200,6 +200,83 @@ static void maxima_may_be_negative(void **state)
 	assert_same_double(averages_mean(&a, METRIC_FD_UNATTRIBUTED), -5);
 }
 
+static void add(struct averages *a, double seconds, double cpu, double oncpu, double fds)
+{
+	struct snapshot s = snapshot_at(1, cpu);
+
+	s.interval_asked = 1;
+	s.interval_seconds = seconds;
+	s.v[METRIC_ONCPU_SECONDS] = oncpu;
+	s.v[METRIC_OPEN_FDS] = fds;
+	averages_add(a, &s);
+}
+
+/* A run that ends between two ticks: its last interval is of milliseconds. */
+static void a_snapshot_counts_for_its_interval(void **state)
+{
+	struct averages a;
+	int i;
+
+	(void)state;
+	averages_init(&a);
+	for (i = 0; i < 4; i++)
+		add(&a, 1, i ? 1 : 9, i ? 0.01 : 0.09, 20);
+	add(&a, 0.01, 48, 0.0048, 50);
+	assert_near(averages_mean(&a, METRIC_CPU_PERCENT) * 4.01, 12.48, 1e-9);
+	assert_near(averages_mean(&a, METRIC_OPEN_FDS) * 4.01, 80.5, 1e-9);
+	/* An amount is that of a whole interval, of which the last one is a hundredth. */
+	assert_near(averages_mean(&a, METRIC_ONCPU_SECONDS) * 4.01, 0.1248, 1e-9);
+	/* A rate of milliseconds is chance, a level is not. */
+	assert_same_double(averages_max(&a, METRIC_CPU_PERCENT), 9);
+	assert_same_double(averages_max(&a, METRIC_ONCPU_SECONDS), 0.09);
+	assert_same_double(averages_max(&a, METRIC_OPEN_FDS), 50);
+}
+
+static void a_run_of_milliseconds_has_only_those(void **state)
+{
+	struct averages a;
+
+	(void)state;
+	averages_init(&a);
+	add(&a, 0.015, 90, 0.0135, 3);
+	add(&a, 0.005, 50, 0.0025, 4);
+	assert_near(averages_mean(&a, METRIC_CPU_PERCENT), 80, 1e-9);
+	assert_near(averages_mean(&a, METRIC_ONCPU_SECONDS), 0.008, 1e-9);
+	assert_same_double(averages_max(&a, METRIC_CPU_PERCENT), 90);
+}
+
+/* Asleep for a second, busy for the 400 ms that were left. */
+static void no_maximum_is_below_its_mean(void **state)
+{
+	struct averages a;
+
+	(void)state;
+	averages_init(&a);
+	add(&a, 1, 0, 0, 3);
+	add(&a, 0.4, 100, 0.4, 3);
+	assert_near(averages_mean(&a, METRIC_CPU_PERCENT) * 1.4, 40, 1e-9);
+	assert_near(averages_mean(&a, METRIC_ONCPU_SECONDS) * 1.4, 0.4, 1e-9);
+	assert_same_double(averages_max(&a, METRIC_CPU_PERCENT),
+			   averages_mean(&a, METRIC_CPU_PERCENT));
+	assert_same_double(averages_max(&a, METRIC_ONCPU_SECONDS),
+			   averages_mean(&a, METRIC_ONCPU_SECONDS));
+}
+
+/* So that a condition on one, avg(threads) == 3, holds whatever the intervals were. */
+static void what_never_changes_is_its_own_mean(void **state)
+{
+	struct averages a;
+	int i;
+
+	(void)state;
+	averages_init(&a);
+	for (i = 1; i < 1000; i++)
+		add(&a, 1.0 / i, 12.34, NAN, 3);
+	assert_same_double(averages_mean(&a, METRIC_CPU_PERCENT), 12.34);
+	assert_same_double(averages_mean(&a, METRIC_OPEN_FDS), 3);
+	assert_same_double(averages_max(&a, METRIC_CPU_PERCENT), 12.34);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -212,6 +289,10 @@ int main(void)
 		cmocka_unit_test(averages_are_by_time),
 		cmocka_unit_test(unknown_values_do_not_count),
 		cmocka_unit_test(maxima_may_be_negative),
+		cmocka_unit_test(a_snapshot_counts_for_its_interval),
+		cmocka_unit_test(a_run_of_milliseconds_has_only_those),
+		cmocka_unit_test(no_maximum_is_below_its_mean),
+		cmocka_unit_test(what_never_changes_is_its_own_mean),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include "jsonl.h"
+#include "snapshot/history.h"
 
 #define EXITED(code) ((code) << 8)
 
@@ -80,6 +81,18 @@ static void test_other_events(void **state)
 	json_decref(r);
 }
 
+/* A snapshot of one second that knows nothing else. */
+static void add_second(struct averages *a, enum metric_id metric, double value)
+{
+	struct snapshot s = { .interval_seconds = 1 };
+	size_t i;
+
+	for (i = 0; i < METRIC_COUNT; i++)
+		s.v[i] = NAN;
+	s.v[metric] = value;
+	averages_add(a, &s);
+}
+
 static json_t *render_end(const struct averages *averages, size_t target_cnt, int target_exit)
 {
 	static const struct loss_record losses[] = { { "sched", 3 }, { "records", 2 } };
@@ -117,12 +130,14 @@ static void test_trailer(void **state)
 	json_t *r;
 
 	(void)state;
-	a.count[METRIC_CPU_PERCENT] = 4;
-	a.sum[METRIC_CPU_PERCENT] = 10;
-	a.max[METRIC_CPU_PERCENT] = 5.5;
-	a.count[METRIC_THREADS] = 4;
-	a.sum[METRIC_THREADS] = 5;
-	a.max[METRIC_THREADS] = 2;
+	add_second(&a, METRIC_CPU_PERCENT, 1);
+	add_second(&a, METRIC_CPU_PERCENT, 5.5);
+	add_second(&a, METRIC_CPU_PERCENT, 1);
+	add_second(&a, METRIC_CPU_PERCENT, 2.5);
+	add_second(&a, METRIC_THREADS, 1);
+	add_second(&a, METRIC_THREADS, 2);
+	add_second(&a, METRIC_THREADS, 1);
+	add_second(&a, METRIC_THREADS, 1);
 	r = render_end(&a, 1, EXITED(2));
 	want_keys(r, keys);
 	want_int(r, "target_exit", 2);
@@ -148,9 +163,8 @@ static void test_trailer_of_several(void **state)
 	json_t *r, *second;
 
 	(void)state;
-	a[1].count[METRIC_OPEN_FDS] = 2;
-	a[1].sum[METRIC_OPEN_FDS] = 7;
-	a[1].max[METRIC_OPEN_FDS] = 4;
+	add_second(&a[1], METRIC_OPEN_FDS, 3);
+	add_second(&a[1], METRIC_OPEN_FDS, 4);
 	r = render_end(a, 2, SIGTERM);
 	want_int(r, "target_exit", 128 + SIGTERM);
 	want_null(get(r, "averages"), "avg_open_fds");

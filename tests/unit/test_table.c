@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "sinks/sink.h"
 #include "sinks/term.h"
+#include "snapshot/history.h"
 
 enum { WIDTH = 100 };
 
@@ -292,6 +293,7 @@ static void test_header(void **state)
 
 static void test_trailer(void **state)
 {
+	const struct snapshot first = snapshot_of(2), second = snapshot_of(3);
 	struct averages a[2] = { 0 };
 	const struct trailer_record t = { .timestamp = 1700000000,
 					  .reason = "signal",
@@ -304,8 +306,8 @@ static void test_trailer(void **state)
 	struct buf out = { 0 };
 
 	(void)state;
-	a[0].count[METRIC_CPU_PERCENT] = 2;
-	a[0].sum[METRIC_CPU_PERCENT] = 5;
+	averages_add(&a[0], &first);
+	averages_add(&a[0], &second);
 	sink.format->trailer(&sink, &out, &t);
 	assert_contains(&out,
 			"22:13:20 end (signal): 4 snapshots, 0 alerts fired, 0 events lost; ");

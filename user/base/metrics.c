@@ -38,6 +38,12 @@ size_t metric_find(const char *name)
 	return i;
 }
 
+bool metric_is_of_interval(size_t metric)
+{
+	return metric < METRIC_COUNT && (metrics[metric].derive == DERIVE_RATE ||
+					 metrics[metric].derive == DERIVE_DELTA);
+}
+
 void raw_row_clear(struct raw_row *row)
 {
 	size_t i;

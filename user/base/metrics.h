@@ -79,6 +79,8 @@ extern const enum raw_kind raw_kinds[RAW_COUNT];
 
 /* METRIC_COUNT when there is none of this name. */
 size_t metric_find(const char *name);
+/* Does it tell of one interval, as a rate does? */
+bool metric_is_of_interval(size_t metric);
 /* Does a target keep what its ended members counted? */
 static inline bool raw_is_kept(int raw)
 {

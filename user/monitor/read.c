@@ -25,8 +25,7 @@ struct ktally_snapshots {
 /* Averages of custom metrics are by name, as they appear. */
 struct custom_mean {
 	char name[CUSTOM_NAME_LEN];
-	double sum;
-	uint64_t count;
+	struct tally tally;
 };
 
 struct ktally_averages {
@@ -166,7 +165,8 @@ const char *ktally_snapshot__comm(const struct ktally_snapshot *s)
 	return snapshot_of(s)->comm;
 }
 
-static void add_custom(struct ktally_averages *a, const struct custom_metric *c)
+static void add_custom(struct ktally_averages *a, const struct snapshot *s,
+		       const struct custom_metric *c)
 {
 	size_t i;
 
@@ -181,8 +181,7 @@ static void add_custom(struct ktally_averages *a, const struct custom_metric *c)
 		memcpy(a->custom[i].name, c->name, sizeof(c->name));
 		a->custom_cnt++;
 	}
-	a->custom[i].sum += c->value;
-	a->custom[i].count++;
+	tally_add(&a->custom[i].tally, s, METRIC_COUNT, c->value);
 }
 
 static void average_custom(const struct history *h, size_t count, struct ktally_averages *a)
@@ -193,7 +192,7 @@ static void average_custom(const struct history *h, size_t count, struct ktally_
 	for (i = h->count - count; i < h->count; i++) {
 		s = history_at(h, i);
 		for (j = 0; j < s->custom_cnt; j++)
-			add_custom(a, &s->custom[j]);
+			add_custom(a, s, &s->custom[j]);
 	}
 }
 
@@ -236,7 +235,7 @@ int ktally_averages__get(const struct ktally_averages *a, const char *name, doub
 		return known(averages_mean(&a->a, i), ret);
 	for (i = 0; i < a->custom_cnt; i++)
 		if (!strcmp(a->custom[i].name, name))
-			return known(a->custom[i].sum / (double)a->custom[i].count, ret);
+			return known(tally_avg(&a->custom[i].tally), ret);
 	return a->count ? -ENOENT : -ENODATA;
 }
 

@@ -11,7 +11,7 @@
 #include "rules/eval.h"
 #include "rules/field.h"
 #include "rules/rule.h"
-#include "rules/tally.h"
+#include "snapshot/tally.h"
 
 struct assertion {
 	struct expr *expr;
@@ -89,9 +89,8 @@ static void observe(const struct expr *e, struct tally *tallies, const struct sn
 {
 	for (size_t i = 0; i < e->selector_cnt; i++) {
 		const struct selector *sel = &e->selectors[i];
-		double v = field_value(s, sel->metric, sel->name);
 
-		tally_add(&tallies[i], v, !isnan(field_judged(s, sel->metric, sel->name)));
+		tally_add(&tallies[i], s, sel->metric, field_value(s, sel->metric, sel->name));
 	}
 }
 

@@ -57,9 +57,3 @@ double field_of_name(const struct snapshot *s, const char *name)
 	i = find_of_record(name);
 	return i < OF_RECORD_CNT ? of_record[i].value(s) : NAN;
 }
-
-bool field_is_of_interval(size_t metric)
-{
-	return metric < METRIC_COUNT && (metrics[metric].derive == DERIVE_RATE ||
-					 metrics[metric].derive == DERIVE_DELTA);
-}

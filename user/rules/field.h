@@ -12,14 +12,6 @@
 
 /* Of those that are not in the table. */
 double field_of_name(const struct snapshot *s, const char *name);
-/* Does it tell of one interval, as a rate does? */
-bool field_is_of_interval(size_t metric);
-
-/* An interval of less than half of what was asked for. */
-static inline bool field_is_short(const struct snapshot *s)
-{
-	return s->interval_seconds * 2 < s->interval_asked;
-}
 
 /* metric: as from metric_find(name). NaN: unknown, also when no custom metric has this name. */
 static inline double field_value(const struct snapshot *s, size_t metric, const char *name)
@@ -29,12 +21,10 @@ static inline double field_value(const struct snapshot *s, size_t metric, const 
 
 /* Is it one of the last kind? */
 bool field_is_of_record(const char *name);
-/* The same for rules to judge: what an interval far shorter than the one asked for says of a rate,
- * such as the last one of a command of milliseconds, is chance and so unknown. */
+/* The value for rules to judge: what is chance is unknown. */
 static inline double field_judged(const struct snapshot *s, size_t metric, const char *name)
 {
-	return field_is_short(s) && field_is_of_interval(metric) ? NAN
-								 : field_value(s, metric, name);
+	return snapshot_is_chance(s, metric) ? NAN : field_value(s, metric, name);
 }
 
 #endif

@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 #include "rules/ast.h"
-#include "rules/tally.h"
+#include "snapshot/tally.h"
 #include "rules/window.h"
 
 enum function_kind { FN_RANGE, FN_ABS, FN_ABSENT, FN_RUN };

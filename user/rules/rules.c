@@ -271,7 +271,7 @@ static int eval_rule(struct rules *r, size_t i, struct change *c, rules_emit_fn 
 int rules_eval(struct rules *r, const struct snapshot *s, rules_emit_fn emit, void *ctx)
 {
 	struct ident *id = NULL;
-	struct change c = { .eval = { .s = s, .judged = field_is_short(s) ? NULL : s->v } };
+	struct change c = { .eval = { .s = s, .judged = snapshot_is_short(s) ? NULL : s->v } };
 	int err = ident_get(&r->idents, s, &r->catalog, &id);
 
 	if (!err)

@@ -10,6 +10,7 @@
 #include "sinks/formats.h"
 #include "sinks/jsonl.h"
 #include "sinks/timestamp.h"
+#include "snapshot/history.h"
 
 static const char *const event_names[] = {
 	[EVENT_PROCESS_START] = "process_start",
@@ -339,7 +340,7 @@ static void put_averages(struct json *j, const struct averages *a)
 		if (!has_mean(&metrics[i]))
 			continue;
 		snprintf(key, sizeof(key), "avg_%s", metrics[i].name);
-		jsonw_fixed(j, key, a && a->count[i] ? a->sum[i] / a->count[i] : NAN,
+		jsonw_fixed(j, key, a ? averages_mean(a, i) : NAN,
 			    metrics[i].decimals > 3 ? metrics[i].decimals : 3);
 	}
 	jsonw_object_end(j);
@@ -355,7 +356,7 @@ static void put_maxima(struct json *j, const struct averages *a)
 		if (!has_mean(&metrics[i]))
 			continue;
 		snprintf(key, sizeof(key), "max_%s", metrics[i].name);
-		jsonw_fixed(j, key, a && a->count[i] ? a->max[i] : NAN, metrics[i].decimals);
+		jsonw_fixed(j, key, a ? averages_max(a, i) : NAN, metrics[i].decimals);
 	}
 	jsonw_object_end(j);
 }

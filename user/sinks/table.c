@@ -8,6 +8,7 @@
 #include "sinks/formats.h"
 #include "sinks/term.h"
 #include "sinks/timestamp.h"
+#include "snapshot/history.h"
 
 enum { TABLE_WIDTH = 100, SENTENCE_INDENT = 9, ROWS_PER_HEADING = 20 };
 
@@ -354,24 +355,14 @@ static void table_event(struct sink *s, struct buf *out, const struct event_reco
 	end(s, out, &line, "");
 }
 
-static double mean(const struct averages *a, enum metric_id m)
-{
-	return a->count[m] ? a->sum[m] / a->count[m] : NAN;
-}
-
-static double maximum(const struct averages *a, enum metric_id m)
-{
-	return a->count[m] ? a->max[m] : NAN;
-}
-
 static void put_target_summary(struct buf *line, size_t index, const struct averages *a)
 {
 	char cpu[32], rss[32], fds[32], switches[32];
 
-	human_text(cpu, mean(a, METRIC_CPU_PERCENT), 1000, 1);
-	human_text(rss, maximum(a, METRIC_MEMORY_RSS_BYTES), 1024, 0);
-	human_text(fds, maximum(a, METRIC_OPEN_FDS), 1000, 0);
-	human_text(switches, mean(a, METRIC_CONTEXT_SWITCHES_PER_SEC), 1000, 1);
+	human_text(cpu, averages_mean(a, METRIC_CPU_PERCENT), 1000, 1);
+	human_text(rss, averages_max(a, METRIC_MEMORY_RSS_BYTES), 1024, 0);
+	human_text(fds, averages_max(a, METRIC_OPEN_FDS), 1000, 0);
+	human_text(switches, averages_mean(a, METRIC_CONTEXT_SWITCHES_PER_SEC), 1000, 1);
 	buf_printf(line,
 		   "; #%zu on average CPU %s %%, %s switches/s, at most RSS %s, %s descriptors",
 		   index, cpu, switches, rss, fds);

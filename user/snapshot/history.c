@@ -100,24 +100,21 @@ void averages_add(struct averages *a, const struct snapshot *s)
 {
 	size_t i;
 
-	for (i = 0; i < METRIC_COUNT; i++) {
-		if (isnan(s->v[i]))
-			continue;
-		if (!a->count[i] || s->v[i] > a->max[i])
-			a->max[i] = s->v[i];
-		a->sum[i] += s->v[i];
-		a->count[i]++;
-	}
+	for (i = 0; i < METRIC_COUNT; i++)
+		tally_add(&a->of[i], s, i, s->v[i]);
 }
 
 double averages_mean(const struct averages *a, size_t metric)
 {
-	return a->count[metric] ? a->sum[metric] / (double)a->count[metric] : NAN;
+	return tally_avg(&a->of[metric]);
 }
 
+/* Beside a mean that has what the short intervals brought, none is below it. */
 double averages_max(const struct averages *a, size_t metric)
 {
-	return a->count[metric] ? a->max[metric] : NAN;
+	const struct tally *t = &a->of[metric];
+
+	return t->cnt < t->total_cnt ? fmax(tally_max(t), tally_avg(t)) : tally_max(t);
 }
 
 size_t history_averages(const struct history *h, uint64_t since_ns, struct averages *ret)

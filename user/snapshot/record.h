@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/metrics.h"
+#include "snapshot/tally.h"
 
 enum scope { SCOPE_PROCESS, SCOPE_TREE, SCOPE_CGROUP, SCOPE_SYSTEM };
 
@@ -46,6 +47,19 @@ struct snapshot {
 				   or a member */
 	uint64_t lost_events;	/* since start */
 };
+
+/* An interval of less than half of what was asked for. */
+static inline bool snapshot_is_short(const struct snapshot *s)
+{
+	return s->interval_seconds * 2 < s->interval_asked;
+}
+
+/* What such an interval, as the last one of a run that ends between two ticks, says of a rate or an
+ * amount. */
+static inline bool snapshot_is_chance(const struct snapshot *s, size_t metric)
+{
+	return snapshot_is_short(s) && metric_is_of_interval(metric);
+}
 
 enum alert_state { ALERT_INACTIVE, ALERT_PENDING, ALERT_FIRING, ALERT_RESOLVED };
 
@@ -202,9 +216,7 @@ struct header_record {
 
 /* Means and maxima of one target over the whole run. */
 struct averages {
-	uint64_t count[METRIC_COUNT]; /* snapshots in which the value was known */
-	double sum[METRIC_COUNT];
-	double max[METRIC_COUNT];
+	struct tally of[METRIC_COUNT];
 };
 
 struct loss_record {
