@@ -114,6 +114,53 @@ no_walk_over_threads() {
 	assert_equal "$(q 'events("process_exit") | map(.exit_code) | index(3) != null')" true
 }
 
+# A parent of N that never waits for them; CHILDREN gets their PIDs.
+start_careless() {
+	# shellcheck disable=SC2016 # for the inner shell
+	sh -c 'for i in $(seq $0); do sleep 60 & done; exec sleep 60' "$1" 3>&- &
+	PARENT=$!
+	started+=("$PARENT")
+	wait_for "$1 children" eval "(( \$(pgrep -cP $PARENT sleep) == $1 ))"
+	mapfile -t CHILDREN < <(pgrep -P "$PARENT")
+	started+=("${CHILDREN[@]}")
+}
+
+@test "tree: children that have ended and that nobody reaps are no processes" {
+	require_root
+	local options pid
+	for options in "" --no-bpf "--rung targets=/proc" "--rung task=/proc"; do
+		start_careless 5
+		for pid in "${CHILDREN[@]:0:3}"; do
+			kill "$pid"
+			wait_for "the end of $pid" ended "$pid"
+		done
+		# shellcheck disable=SC2086 # two words
+		start_ktally $options -f -p "$PARENT"
+		kill "${CHILDREN[3]}"
+		wait_for "one to be gone" record_is_there 'last_snapshot.processes == 2'
+		wait_for "its exit" record_is_there "exit_of(${CHILDREN[3]}) != null"
+		stop_ktally
+		assert_equal "$options: $(q 'snapshots | map(.processes) | [first, last] | tojson')" "$options: [3,2]"
+		assert_equal "$options: $(q last_snapshot.threads)" "$options: 2"
+		assert_equal "$options: $(q "events(\"process_exit\") | map(.pid) | tojson")" "$options: [${CHILDREN[3]}]"
+	done
+}
+
+@test "tree: a process that nobody reaps has ended" {
+	require_root
+	local options
+	for options in "" --no-bpf "--rung targets=/proc" "--rung task=/proc"; do
+		start_careless 1
+		# shellcheck disable=SC2086 # two words
+		start_ktally $options -p "${CHILDREN[0]}"
+		kill "${CHILDREN[0]}"
+		wait_ktally
+		assert_equal "$options: $status $(q trailer.reason)" "$options: 0 targets_ended"
+	done
+	assert_error 4 "process ${CHILDREN[0]} \(sleep\) has ended and waits for its parent, process $PARENT, to reap it" \
+		"$KTALLY" -p "${CHILDREN[0]}"
+}
+
 @test "tree: the exit of each child carries its status" {
 	require_root
 	# shellcheck disable=SC2016 # for the inner shell

@@ -15,8 +15,9 @@ struct fixture_process {
 	unsigned long long start; /* ticks */
 };
 
-/* Writes or replaces PID/stat and PID/status. */
-static inline void fixture_put(const struct folder *proc, const struct fixture_process *p)
+/* Writes or replaces PID/stat and PID/status. state: of its first thread. */
+static inline void fixture_put_in_state(const struct folder *proc, const struct fixture_process *p,
+					char state, int threads)
 {
 	char name[32], text[256];
 
@@ -24,13 +25,18 @@ static inline void fixture_put(const struct folder *proc, const struct fixture_p
 	mkdirat(proc->fd, name, 0755);
 	snprintf(name, sizeof(name), "%d/stat", p->pid);
 	snprintf(text, sizeof(text),
-		 "%d (%s) S %d 1 1 0 -1 %u 0 0 0 0 0 0 0 0 20 0 1 0 %llu 0 0 0 0\n",
-		 p->pid, p->comm, p->ppid, p->flags, p->start);
+		 "%d (%s) %c %d 1 1 0 -1 %u 0 0 0 0 0 0 0 0 20 0 %d 0 %llu 0 0 0 0\n",
+		 p->pid, p->comm, state, p->ppid, p->flags, threads, p->start);
 	folder_puts(proc, name, text);
 	snprintf(name, sizeof(name), "%d/status", p->pid);
 	snprintf(text, sizeof(text), "Name:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\n", p->comm,
 		 p->pid, p->pid);
 	folder_puts(proc, name, text);
+}
+
+static inline void fixture_put(const struct folder *proc, const struct fixture_process *p)
+{
+	fixture_put_in_state(proc, p, 'S', 1);
 }
 
 static inline void fixture_remove(const struct folder *proc, int pid)

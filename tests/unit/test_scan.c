@@ -208,6 +208,30 @@ static void a_reused_pid_inherits_nothing(void **state)
 	assert_null(process_find(&w->t.table, PROCESS_ID(13, 99)));
 }
 
+/* A process that nobody has reaped is in /proc; a first thread that has ended is a zombie too while
+ * others of its process live. */
+static void who_has_ended_is_nobody(void **state)
+{
+	static const struct fixture_process ended = { 14, 10, "ended", 0, 9 };
+	static const struct fixture_process headless = { 15, 10, "headless", 0, 9 };
+	static const struct fixture_process child = { 16, 15, "child", 0, 9 };
+	struct world *w = *state;
+
+	fixture_put_in_state(&w->proc, &ended, 'Z', 1);
+	fixture_put_in_state(&w->proc, &headless, 'Z', 3);
+	fixture_put(&w->proc, &child);
+	assert_int_equal(targets_add_pid(&w->t, 10, true, w->error), 0);
+	assert_int_equal(targets_add_all(&w->t, w->error), 0);
+	assert_int_equal(targets_add_pid(&w->t, 15, false, w->error), 0);
+	assert_int_equal(targets_scan(&w->t), 0);
+	assert_members(w, 0, (const int[]){ 10, 11, 12, 13, 15, 16, 0 });
+	assert_members(w, 1, (const int[]){ 1, 10, 11, 12, 13, 15, 16, 20, 21, 0 });
+	assert_members(w, 2, (const int[]){ 15, 0 });
+	assert_int_equal(targets_add_pid(&w->t, 14, true, w->error), -ESRCH);
+	assert_string_equal(w->error, "process 14 (ended) has ended and waits for its parent, "
+				      "process 10, to reap it");
+}
+
 static void refusals_say_why(void **state)
 {
 	static const struct fixture_process thread = { 30, 1, "thread", 0, 5 };
@@ -274,6 +298,7 @@ int main(void)
 		IN_WORLD(only_trees_are_inherited),
 		IN_WORLD(a_second_look_finds_the_new_and_keeps_the_old),
 		IN_WORLD(a_reused_pid_inherits_nothing),
+		IN_WORLD(who_has_ended_is_nobody),
 		IN_WORLD(refusals_say_why),
 		IN_WORLD(sixty_four_targets_can_grow),
 		IN_WORLD(without_bpf_newcomers_are_born_under_watch),

@@ -141,6 +141,18 @@ bool proc_is_exiting(int pid_fd)
 	return proc_read_stat(pid_fd, &st) || st.flags & PROC_FLAG_EXITING;
 }
 
+bool proc_stat_has_ended(const struct proc_stat *st)
+{
+	return (st->state == 'Z' || st->state == 'X') && st->threads <= 1;
+}
+
+bool proc_has_ended(int pid_fd)
+{
+	struct proc_stat st;
+
+	return !proc_read_stat(pid_fd, &st) && proc_stat_has_ended(&st);
+}
+
 int proc_stat_of(int proc_fd, pid_t pid, struct proc_stat *ret)
 {
 	int fd, err = proc_open(proc_fd, pid, &fd);

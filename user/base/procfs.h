@@ -47,7 +47,11 @@ int proc_read_stat(int pid_fd, struct proc_stat *ret);
 /* Has it begun to end, or gone? From then on it has neither a table nor memory, which in /proc
  * looks like none in use. */
 bool proc_is_exiting(int pid_fd);
-/* The same for one that is not kept open. */
+/* Has it ended to the last thread, and waits for its parent to reap it? Of a first thread that has
+ * ended before the others the state is the same. */
+bool proc_stat_has_ended(const struct proc_stat *st);
+bool proc_has_ended(int pid_fd);
+/* The stat of one that is not kept open. */
 int proc_stat_of(int proc_fd, pid_t pid, struct proc_stat *ret);
 /* The process that a task belongs to, from status: /proc/TID opens for threads as well, though it
  * is not listed. */

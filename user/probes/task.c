@@ -11,6 +11,7 @@
 #include <bpf/libbpf.h>
 
 #include "base/bpfread.h"
+#include "base/procfs.h"
 #include "bpf/task.h"
 #include "probes/probe.h"
 #include "probes/task_internal.h"
@@ -258,10 +259,12 @@ static void finish(struct task *t, struct process *p)
 	dir = process_dir(t->env->table, p, t->env->proc_fd);
 	if (dir < 0)
 		return;
-	if (p->now.v[RAW_RSS_BYTES] == RAW_UNKNOWN)
-		task_read_headless(p, dir);
-	else
+	if (p->now.v[RAW_RSS_BYTES] != RAW_UNKNOWN)
 		task_read_levels(p, dir);
+	else if (proc_has_ended(dir))
+		p->gone = true; /* although no exit event came */
+	else
+		task_read_headless(p, dir);
 	process_dir_done(p, dir);
 }
 

@@ -64,13 +64,16 @@ static void read_dir(struct process *p, int dir)
 	process_set_cpu(p, clock_ticks_to_ns(st.utime_ticks + st.stime_ticks), st.utime_ticks,
 			st.stime_ticks);
 	process_sharpen_cpu(p);
+	/* It keeps only its account; where the kernel tells of exits, that has come or will. */
+	if (proc_stat_has_ended(&st)) {
+		p->gone = !p->exited;
+		return;
+	}
 	p->now.v[RAW_THREADS] = st.threads;
 	if (st.state != 'Z')
 		task_read_levels(p, dir);
-	else if (st.threads > 1)
-		task_read_headless(p, dir);
 	else
-		return; /* it has ended and keeps only its account */
+		task_read_headless(p, dir);
 	if (!proc_read_nofile(dir, &value))
 		p->now.v[RAW_OPEN_FDS_LIMIT] = value > INT64_MAX ? INT64_MAX : (int64_t)value;
 }

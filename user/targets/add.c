@@ -110,6 +110,10 @@ int targets_add_pid(struct targets *t, int pid, bool follow, char *error)
 			    "%d (%s) is a kernel thread, which has no descriptors and no memory; "
 			    "choose a process",
 			    pid, st.comm);
+	if (proc_stat_has_ended(&st))
+		return fail(error, -ESRCH,
+			    "process %d (%s) has ended and waits for its parent, process %d, to "
+			    "reap it", pid, st.comm, st.ppid);
 	err = target_new(t, follow, &target, error);
 	if (err)
 		return err;

@@ -279,6 +279,7 @@ static int mirror(struct targets *t, uint64_t id, const struct member *m)
 	p->born_threads = m->flags & MEMBER_BORN ? (uint32_t)m->threads : BORN_THREADS_UNKNOWN;
 	if (m->flags & MEMBER_EXITED && !p->exited) {
 		p->exited = true;
+		p->gone = false; /* seen before it was told: its last switches are waited for */
 		p->exit_known = true;
 		p->exit_status = m->exit_status;
 	}

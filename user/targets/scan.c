@@ -47,12 +47,13 @@ static int join(struct targets *t, const struct seen *seen)
 	return 0;
 }
 
-/* False: a kernel thread, or it has gone meanwhile. */
+/* False: a kernel thread, or it has ended. */
 static bool look(const struct targets *t, pid_t pid, struct seen *ret)
 {
 	struct proc_stat st;
 
-	if (proc_stat_of(t->proc_fd, pid, &st) || st.flags & PROC_FLAG_KTHREAD)
+	if (proc_stat_of(t->proc_fd, pid, &st) || st.flags & PROC_FLAG_KTHREAD ||
+	    proc_stat_has_ended(&st))
 		return false;
 	ret->id = PROCESS_ID(st.pid, st.start_ticks);
 	ret->pid = st.pid;
