@@ -189,14 +189,13 @@ static __always_inline int handle_install(void)
 static __always_inline int handle_dup2(struct files_struct *files, u32 fd)
 {
 	struct task_struct *task;
-	struct file **slots, *there = NULL;
+	struct fdtable *fdt;
 	u64 id = watched_user_process(&task);
 
 	if (!id)
 		return 0;
-	slots = BPF_CORE_READ(files, fdt, fd);
-	bpf_probe_read_kernel(&there, sizeof(there), slots + fd);
-	if (there || fd_open_at(task, fd) == 0)
+	fdt = BPF_CORE_READ(files, fdt);
+	if (fd_is_filled(fdt, fd) || !fd_is_taken(fdt, fd))
 		fd_opened(id, task, 1);
 	return 0;
 }

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0) */
-/* How many descriptors a table has open, and which: from its bitmap. */
+/* How many descriptors a table has open, and which. */
 #ifndef KTALLY_FDS_BPF_H
 #define KTALLY_FDS_BPF_H
 
 #include "compat.bpf.h"
 
-/* The bitmap of a table with up to this many words is read: 65,536 descriptors; above, the level is
+/* A table with up to this many words of bits is read: 65,536 descriptors; above, the level is
  * unknown here and the user side asks /proc. In blocks, each a call of a global function, which the
  * verifier walks once (bpf_loop, which would do without, needs 5.17). */
 #define FD_WORDS_MAX   1024
 #define FD_BLOCK_WORDS 64
+
+/* The slots that belong to a word of bits. */
+#define FD_WORD_SLOTS_BYTES (64 * sizeof(struct file *))
 
 static __always_inline u64 popcount64(u64 x)
 {
@@ -27,59 +30,72 @@ static __always_inline u64 fds_word(unsigned long *bits, u32 i)
 	return word;
 }
 
-/* A read that may fault costs a call, whatever its size. */
-static __always_inline u64 fds_in_eight_words(unsigned long *bits)
+/* Of the 64 descriptors whose bits these are, those that are open. A bit alone is a number that a
+ * call has reserved and may yet give back, such as accept(2) while it waits (fs/file.c: alloc_fd,
+ * fd_install). Eight slots are read at once: a read that may fault costs a call, whatever its size.
+ * Addresses of the kernel have their top bit set; to take that is no branch, of which the verifier
+ * would follow both sides, 64 times over. Global functions take numbers only. */
+__noinline u64 fds_filled(u64 slots_at, u64 word)
 {
-	unsigned long words[8] = {};
+	u64 slots[8] = {}, filled = 0;
+	u32 i, j;
+
+	for (i = 0; i < 64; i += 8) {
+		if (!((word >> i) & 0xff))
+			continue;
+		bpf_probe_read_kernel(slots, sizeof(slots), (u64 *)slots_at + i);
+		for (j = 0; j < 8; j++)
+			filled |= (slots[j] >> 63) << (i + j);
+	}
+	return filled & word;
+}
+
+/* Likewise how many in one word of a table; mask: those that are meant. */
+static __always_inline u64 fds_in_word(u64 slots_at, u64 bits_at, u32 i, u64 mask)
+{
+	u64 word = fds_word((unsigned long *)bits_at, i) & mask;
+
+	return word ? popcount64(fds_filled(slots_at + i * FD_WORD_SLOTS_BYTES, word)) : 0;
+}
+
+/* In so many words, FD_BLOCK_WORDS at most. */
+__noinline u64 fds_in_block(u64 slots_at, u64 bits_at, u32 words)
+{
 	u64 open = 0;
 	u32 i;
 
-	bpf_probe_read_kernel(words, sizeof(words), bits);
-	for (i = 0; i < 8; i++)
-		open += popcount64(words[i]);
+	for (i = 0; i < FD_BLOCK_WORDS && i < words; i++)
+		open += fds_in_word(slots_at, bits_at, i, ~0ULL);
 	return open;
 }
 
-/* Bits set in so many words, FD_BLOCK_WORDS at most. Global functions take numbers only. */
-__noinline u64 fds_in_block(u64 bits_at, u32 words)
-{
-	unsigned long *bits = (unsigned long *)bits_at;
-	u64 open = 0;
-	u32 i;
-
-	for (i = 0; i < FD_BLOCK_WORDS / 8 && words >= 8; i++, words -= 8, bits += 8)
-		open += fds_in_eight_words(bits);
-	for (i = 0; i < 7 && i < words; i++)
-		open += popcount64(fds_word(bits, i));
-	return open;
-}
-
-/* Likewise of a table's bitmap, FD_WORDS_MAX at most. */
-__noinline u64 fds_count(u64 bits_at, u32 words)
+/* Likewise of a table, FD_WORDS_MAX at most. */
+__noinline u64 fds_count(u64 slots_at, u64 bits_at, u32 words)
 {
 	u64 open = 0;
 	u32 i;
 
 	for (i = 0; i < FD_WORDS_MAX / FD_BLOCK_WORDS && words > FD_BLOCK_WORDS; i++) {
-		open += fds_in_block(bits_at, FD_BLOCK_WORDS);
+		open += fds_in_block(slots_at, bits_at, FD_BLOCK_WORDS);
+		slots_at += FD_BLOCK_WORDS * FD_WORD_SLOTS_BYTES;
 		bits_at += FD_BLOCK_WORDS * sizeof(u64);
 		words -= FD_BLOCK_WORDS;
 	}
-	return open + fds_in_block(bits_at, words);
+	return open + fds_in_block(slots_at, bits_at, words);
 }
 
-/* Open descriptors of a task in [first, last], as /proc/PID/fd counts them: bits of the table. -1
- * when the table is larger than is read here, or gone. Whole words first, then what sticks out at
- * both ends is taken off. */
+/* Open descriptors of a task in [first, last], as /proc/PID/fd lists them. -1 when the table is
+ * larger than is read here, or gone. Whole words first, then what sticks out at both ends is taken
+ * off. */
 static __always_inline s64 fds_open_between(struct task_struct *task, u32 first, u32 last)
 {
 	struct fdtable *fdt = BPF_CORE_READ(task, files, fdt);
-	unsigned long *bits = BPF_CORE_READ(fdt, open_fds);
+	u64 slots = (u64)BPF_CORE_READ(fdt, fd), bits = (u64)BPF_CORE_READ(fdt, open_fds);
 	u32 max_fds = BPF_CORE_READ(fdt, max_fds);
 	u32 words;
 	s64 open;
 
-	if (!fdt || !bits || !max_fds)
+	if (!fdt || !slots || !bits || !max_fds)
 		return -1;
 	if (last >= max_fds)
 		last = max_fds - 1;
@@ -88,31 +104,45 @@ static __always_inline s64 fds_open_between(struct task_struct *task, u32 first,
 	words = last / 64 - first / 64 + 1;
 	if (words > FD_WORDS_MAX)
 		return -1;
-	open = fds_count((u64)(bits + first / 64), words);
-	open -= popcount64(fds_word(bits, first / 64) & ~(~0ULL << (first & 63)));
-	open -= popcount64(fds_word(bits, last / 64) & ~(~0ULL >> (63 - (last & 63))));
+	open = fds_count(slots + first / 64 * FD_WORD_SLOTS_BYTES, bits + first / 64 * 8, words);
+	if (first & 63)
+		open -= fds_in_word(slots, bits, first / 64, ~(~0ULL << (first & 63)));
+	if (~last & 63)
+		open -= fds_in_word(slots, bits, last / 64, ~(~0ULL >> (63 - (last & 63))));
 	return open;
 }
 
 /* The first 64 of a table, which no table is smaller than. */
 static __always_inline u64 fds_low(struct task_struct *task)
 {
-	unsigned long *bits = BPF_CORE_READ(task, files, fdt, open_fds);
+	struct fdtable *fdt = BPF_CORE_READ(task, files, fdt);
+	unsigned long *bits = BPF_CORE_READ(fdt, open_fds);
 
-	return bits ? fds_word(bits, 0) : 0;
+	return bits ? fds_filled((u64)BPF_CORE_READ(fdt, fd), fds_word(bits, 0)) : 0;
+}
+
+/* Of one below max_fds: is there a file, and is there a bit? */
+static __always_inline bool fd_is_filled(struct fdtable *fdt, u32 fd)
+{
+	struct file **slots = BPF_CORE_READ(fdt, fd), *there = NULL;
+
+	bpf_probe_read_kernel(&there, sizeof(there), slots + fd);
+	return there;
+}
+
+static __always_inline bool fd_is_taken(struct fdtable *fdt, u32 fd)
+{
+	return (fds_word(BPF_CORE_READ(fdt, open_fds), fd / 64) >> (fd & 63)) & 1;
 }
 
 /* Is this descriptor open: 1 or 0; -1 when the table is gone. */
 static __always_inline s64 fd_open_at(struct task_struct *task, u32 fd)
 {
 	struct fdtable *fdt = BPF_CORE_READ(task, files, fdt);
-	unsigned long *bits = BPF_CORE_READ(fdt, open_fds);
 
-	if (!fdt || !bits)
+	if (!fdt)
 		return -1;
-	if (fd >= BPF_CORE_READ(fdt, max_fds))
-		return 0;
-	return (fds_word(bits, fd / 64) >> (fd & 63)) & 1;
+	return fd < BPF_CORE_READ(fdt, max_fds) && fd_is_filled(fdt, fd);
 }
 
 #endif

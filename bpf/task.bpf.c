@@ -60,15 +60,18 @@ static __always_inline bool is_regular(u32 mode)
 	return (mode & S_IFMT) == S_IFREG;
 }
 
-/* Of the 64 descriptors whose bits these are. Eight slots are read at once: a read that may fault
- * costs a call, whatever its size. Global, so that the verifier walks its loops once and not for
- * each word of a table, which took it most of the time that all of ktally's programs take.
- * (bpf_rdonly_cast(), with which plain loads would do from 6.2 on, cannot be called from an object
- * that 5.13 to 5.15 are to take: they look up kernel functions in code that is never run, too.) */
-__noinline u64 regular_in_word(u64 slots_at, u64 word)
+/* Open descriptors and, of them, regular files: in one number, as a global function returns one. */
+#define OPEN_ONE (1ULL << 32)
+
+/* Of the 64 descriptors whose bits these are, as fds_filled() finds them. Global, so that the
+ * verifier walks its loops once and not for each word of a table, which took it most of the time
+ * that all of ktally's programs take. (bpf_rdonly_cast(), with which plain loads would do from 6.2
+ * on, cannot be called from an object that 5.13 to 5.15 are to take: they look up kernel functions
+ * in code that is never run, too.) */
+__noinline u64 count_in_word(u64 slots_at, u64 word)
 {
 	struct file *slots[8] = {};
-	u64 regular = 0;
+	u64 filled = 0, regular = 0;
 	u32 i, j;
 
 	for (i = 0; i < 64; i += 8) {
@@ -77,15 +80,14 @@ __noinline u64 regular_in_word(u64 slots_at, u64 word)
 		if (!bits)
 			continue;
 		bpf_probe_read_kernel(slots, sizeof(slots), (struct file **)slots_at + i);
-		for (j = 0; j < 8; j++)
+		for (j = 0; j < 8; j++) {
+			filled |= ((u64)slots[j] >> 63) << (i + j);
 			if (bits & (1U << j))
 				regular += is_regular(BPF_CORE_READ(slots[j], f_inode, i_mode));
+		}
 	}
-	return regular;
+	return popcount64(filled & word) * OPEN_ONE + regular;
 }
-
-/* Open descriptors and, of them, regular files: in one number, as a global function returns one. */
-#define OPEN_ONE (1ULL << 32)
 
 /* Of so many words of a table, FD_BLOCK_WORDS at most. */
 __noinline u64 count_in_block(u64 slots_at, u64 bits_at, u32 words)
@@ -97,15 +99,14 @@ __noinline u64 count_in_block(u64 slots_at, u64 bits_at, u32 words)
 		u64 word = fds_word((unsigned long *)bits_at, i);
 
 		if (word)
-			sum += popcount64(word) * OPEN_ONE +
-			       regular_in_word(slots_at + i * 64 * sizeof(struct file *), word);
+			sum += count_in_word(slots_at + i * FD_WORD_SLOTS_BYTES, word);
 	}
 	return sum;
 }
 
-/* The table that every process starts with is part of its files_struct: read without the calls of
- * helpers, which would be two for each descriptor. Unrolled, since the verifier knows an element of
- * an array of pointers by its number alone. */
+/* The table that every process starts with is part of its files_struct: its files are read without
+ * the calls of helpers, which would be two for each descriptor. Unrolled, since the verifier knows
+ * an element of an array of pointers by its number alone. */
 static __always_inline bool read_first_table(struct files_struct *files,
 					     struct task_leader_rec *rec)
 {
@@ -115,7 +116,7 @@ static __always_inline bool read_first_table(struct files_struct *files,
 
 	if (!LOADS_MAY_FAULT || files->fdt != &files->fdtab)
 		return false;
-	bits = files->open_fds_init[0];
+	bits = fds_filled((u64)BPF_CORE_READ(files, fdt, fd), files->open_fds_init[0]);
 #pragma unroll
 	for (i = 0; i < 64; i++)
 		if (bits & (1ULL << i))

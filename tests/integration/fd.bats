@@ -183,6 +183,36 @@ all_ways() {
 	done
 }
 
+# A call that waits has a number, and no file behind it yet: st_size of /proc/PID/fd counts it, its list
+# does not. In the first table, and in larger ones.
+@test "fd: descriptors that accept(2) and open(2) wait for are not open" {
+	require_root
+	local options files
+	for files in 23 97 997; do
+		for options in "" --no-bpf; do
+			start_held reserve -n "$files"
+			start_ktally $options -p "$HELD"
+			release_and_wait
+			assert_equal "$(find "/proc/$HELD/fd" -mindepth 1 | wc -l)" "$(w .level_end held.json)"
+			next_snapshots 2
+			assert_same "level, $files $options" 'last_snapshot | [.open_fds, .open_files] | tojson' \
+				'[.level_end, .regular_end] | tojson' held.json
+			release
+			wait_ktally
+			[[ $options ]] || assert_equal "$files $(q 'last_snapshot.fd_unattributed')" "$files 0"
+		done
+	done
+}
+
+@test "fd: what a waiting call has reserved is not left open" {
+	require_root
+	local files
+	for files in 23 97; do
+		record -- "$WORKLOADS/reserve" -n "$files"
+		assert_equal "$(q 'last_snapshot | [.fd_leaked, .fd_unattributed] | tojson')" "[$((files + 1)),0]"
+	done
+}
+
 @test "fd: eight processes that open and close on every CPU" {
 	require_root
 	record -- "$WORKLOADS/openers" -k 20011

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* What /proc says of one process: all of it, or what the iterator left open. */
 #include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,20 +15,23 @@
  * for, since that would take longer than an interval. */
 #define FDS_LISTED_MAX 65536
 
+/* The list is without the numbers that waiting calls have reserved, which the one call counts. */
 static void read_fds(struct process *p, int fd)
 {
+	int64_t *open = &p->now.v[RAW_OPEN_FDS];
+	bool by_kernel = *open != RAW_UNKNOWN;
 	struct proc_fds fds;
 	uint64_t level;
 
-	if (p->now.v[RAW_OPEN_FDS] == RAW_UNKNOWN && !proc_fd_level(fd, &level))
-		p->now.v[RAW_OPEN_FDS] = (int64_t)level;
-	if (p->now.v[RAW_OPEN_FDS] > FDS_LISTED_MAX || proc_count_fds(fd, &fds))
+	if (!by_kernel && !proc_fd_level(fd, &level))
+		*open = (int64_t)level;
+	if (*open > FDS_LISTED_MAX || proc_count_fds(fd, &fds))
 		return;
-	if ((!fds.open || p->now.v[RAW_OPEN_FDS] == RAW_UNKNOWN) && proc_is_exiting(fd))
+	if ((!fds.open || *open == RAW_UNKNOWN) && proc_is_exiting(fd))
 		return;
 	p->now.v[RAW_OPEN_FILES] = fds.regular;
-	if (p->now.v[RAW_OPEN_FDS] == RAW_UNKNOWN)
-		p->now.v[RAW_OPEN_FDS] = fds.open;
+	if (!by_kernel)
+		*open = fds.open;
 }
 
 void task_read_levels(struct process *p, int dir)
