@@ -91,17 +91,4 @@ static __always_inline u64 watched_user_process(struct task_struct **ret)
 	return current_counted_id(watch, thread);
 }
 
-/* A thread that unshared its table has opens and closes that are nothing to the process's own
- * table, which is the leader's. A leader that ended first has none, and the others share what was
- * its. */
-static __always_inline bool own_table(struct task_struct *task)
-{
-	struct files_struct *leaders;
-
-	if (leads(bpf_get_current_pid_tgid()))
-		return true;
-	leaders = BPF_CORE_READ(task, group_leader, files);
-	return !leaders || leaders == BPF_CORE_READ(task, files);
-}
-
 #endif

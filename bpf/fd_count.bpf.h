@@ -6,6 +6,7 @@
 
 #include "fd.h"
 #include "fd_calls.bpf.h"
+#include "tables.bpf.h"
 #include "targets.h"
 
 #define ENOENT 2

@@ -13,6 +13,7 @@
 #include "fd_calls.bpf.h"
 #include "fdstack_life.bpf.h"
 #include "fdstack_walk.bpf.h"
+#include "tables.bpf.h"
 
 #define THREAD_SIZE	 16384 /* x86-64 without KASAN */
 #define NR_CLOSE	 3

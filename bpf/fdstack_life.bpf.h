@@ -8,6 +8,7 @@
 
 #include "fd_calls.bpf.h"
 #include "fdstack_ring.bpf.h"
+#include "tables.bpf.h"
 
 #define S_IFSOCK 0140000
 #define AF_UNIX	 1
@@ -84,7 +85,10 @@ int BPF_PROG(fdstack_exit, struct task_struct *task)
 {
 	u64 process;
 
-	if (!is_watched(task->tgid) || task->signal->live.counter)
+	if (!is_watched(task->tgid))
+		return 0;
+	note_left_table(task, task->signal->nr_threads);
+	if (task->signal->live.counter)
 		return 0;
 	process = process_id(task);
 	bpf_map_delete_elem(&fdstack_spaces, &process);

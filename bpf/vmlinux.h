@@ -251,6 +251,7 @@ struct fdtable {
 };
 
 struct files_struct {
+	atomic_t count;
 	struct fdtable *fdt;
 	struct fdtable fdtab;
 	unsigned long open_fds_init[1];

@@ -213,6 +213,37 @@ all_ways() {
 	done
 }
 
+# In one, seven threads have another table with more open in it, and any thread may be the last; in the
+# other, the last one has.
+@test "fd: what is left open is in the table of the process, whichever thread ends last" {
+	require_root
+	local how
+	for how in split-first split-last; do
+		record -- "$WORKLOADS/tables" $how
+		assert_same $how 'last_snapshot | [.fd_leaked, .fd_other_table, .fd_unattributed] | tojson' \
+			'[.leaked, .other_table, 0] | tojson'
+	done
+}
+
+# Whose level at the end is unknown where the last thread has another table.
+@test "fd: nor does such a table count in processes that are counted together" {
+	require_root
+	# shellcheck disable=SC2016 # for the inner shell
+	record --max-processes 1 -- sh -c '"$0" split-first; "$0" split-last; exit 0' "$WORKLOADS/tables"
+	assert_equal "$(q 'trailer.pids_untracked')" 2
+	assert_equal "$(q 'last_snapshot.fd_unattributed // 0')" 0
+}
+
+@test "fd: nothing is left open while another process has the table" {
+	require_root
+	record --processes -f -- "$WORKLOADS/tables" lent
+	assert_same lent last_snapshot.fd_leaked .leaked
+	assert_equal "$(q 'events("process_exit") | map(.totals.fd_leaked) | tojson')" '[0,0]'
+	record --processes -f -- "$WORKLOADS/tables" bequeathed
+	assert_same bequeathed last_snapshot.fd_leaked .leaked
+	assert_equal "$(q 'events("process_exit") | map(.totals.fd_leaked) | tojson')" '[0,19]'
+}
+
 @test "fd: eight processes that open and close on every CPU" {
 	require_root
 	record -- "$WORKLOADS/openers" -k 20011

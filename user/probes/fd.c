@@ -30,15 +30,17 @@ static void destroy(void *self)
 	free(f);
 }
 
-/* Nobody has an entry before its first event: a watched process without one has opened nothing. */
+/* Nobody has an entry before its first event: a watched process without one has opened nothing. Its
+ * table may be gone while threads go on with others. */
 static void set_counts(struct process *p, const struct fd_process *v)
 {
+	bool is_left = process_ended(p) && v->left_open != FD_LEVEL_UNKNOWN;
 	size_t i;
 
 	p->now.v[RAW_FD_OPENS] = v->opens;
 	p->now.v[RAW_FD_CLOSES] = v->closes;
 	p->now.v[RAW_FD_OTHER_TABLE] = v->other_table;
-	p->now.v[RAW_FD_LEAKED] = v->left_open == FD_LEVEL_UNKNOWN ? RAW_UNKNOWN : v->left_open;
+	p->now.v[RAW_FD_LEAKED] = is_left ? v->left_open : RAW_UNKNOWN;
 	p->now.v[RAW_FD_OPEN_EAGAIN] = v->errors[FD_EAGAIN];
 	p->now.v[RAW_FD_OPEN_ENOENT] = v->errors[FD_ENOENT];
 	p->now.v[RAW_FD_OPEN_EACCES] = v->errors[FD_EACCES];
