@@ -41,3 +41,23 @@ off_by_a_thread() {
 	assert_equal "$(q trailer.pids_untracked)" 97
 	assert_within "CPU time in us" "$cpu" "$(w .cpu_us)" 9000
 }
+
+# Their memory goes after the kernel has said that they end, over many ticks.
+@test "ends: a process that takes long to end is watched until it has" {
+	require_root
+	record --processes -- "$WORKLOADS/together" -n 1 -t 1 --maps 509
+	assert_equal "$(off_by_a_thread work.json)" ""
+	assert_equal "$(q 'events("process_exit") | length')" 2
+}
+
+@test "ends: of a single one, too" {
+	require_root
+	start_held together -n 1 -t 1 --maps 251
+	start_ktally -p "$(pgrep -P "$HELD")"
+	release_and_wait
+	wait_ktally
+	assert_equal "$(off_by_a_thread held.json)" ""
+	assert_equal "$(q 'events("process_exit") | length')" 1
+	assert_equal "$(q '[snapshots[] | select(.final)] | length')" 1
+	release
+}

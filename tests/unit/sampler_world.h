@@ -22,7 +22,8 @@ struct fake {
 	int confirms;
 	int joins;
 	int forgets;
-	uint32_t live_threads; /* of each process that has ended */
+	uint32_t live_threads; /* of each process that has ended; */
+	bool lives;	       /* does one of its threads still run? */
 };
 
 static void *make(struct probe_env *env)
@@ -60,6 +61,7 @@ static int read_into(struct fake *f, enum raw_id id)
 			raw_add(&p->now, id, f->value);
 		if (p->exited)
 			p->live_threads = f->live_threads;
+		p->lives |= f->lives;
 	}
 	return f->read_err;
 }

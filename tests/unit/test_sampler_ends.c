@@ -37,11 +37,34 @@ static void final_is_when_nothing_more_will_come(void **state)
 	p.live_threads = 2;
 	p.grace = 200;
 	assert_true(sampler_final(&p));
+	p.lives = true; /* it gives back its memory */
+	assert_false(sampler_final(&p));
 	/* Its counts may have been read before it went, in the same tick: once more. */
 	p = (struct process){ .gone = true, .live_threads = 2 };
 	assert_false(sampler_final(&p));
 	p.grace = 1;
 	assert_true(sampler_final(&p));
+}
+
+static void who_takes_long_to_end_is_watched_meanwhile(void **state)
+{
+	struct world *w = *state;
+	struct process *p;
+	int ticks;
+
+	open_all(w);
+	p = process(w, 10, 5);
+	p->exited = true;
+	fake(w, 0)->lives = fake(w, 1)->lives = true;
+	for (ticks = 0; ticks < 20; ticks++) {
+		tick(w);
+		assert_ptr_equal(process(w, 10, 5), p);
+		assert_false(w->t.list[0].ended);
+	}
+	fake(w, 0)->lives = fake(w, 1)->lives = false;
+	tick(w);
+	assert_true(w->t.list[0].ended);
+	assert_null(process(w, 10, 5));
 }
 
 static void the_ended_are_forgotten_when_they_are_final(void **state)
@@ -106,6 +129,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		IN_WORLD(a_balance_from_before_its_end_is_not_the_balance),
 		cmocka_unit_test(final_is_when_nothing_more_will_come),
+		IN_WORLD(who_takes_long_to_end_is_watched_meanwhile),
 		IN_WORLD(the_ended_are_forgotten_when_they_are_final),
 		IN_WORLD(many_end_at_once),
 		IN_WORLD(who_left_every_target_is_forgotten),

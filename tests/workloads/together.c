@@ -7,20 +7,24 @@
  *     -t N       threads of each (2)
  *     --ms N     CPU time that each of them burns in milliseconds (10)
  *     --before N further threads of each child that burn as much and have ended long before (0)
+ *     --maps N   mappings of 64 MiB that each child has to tear down, 1 ms for each (0)
  *     --hold     wait to be watched when those have ended
  *
  * Prints one JSON line: of each child what wait4(2) said of its CPU time, in microseconds.
  */
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 
 #include "workload.h"
 
 #define STACK_BYTES (64 << 10)
+#define MAP_BYTES   (64UL << 20)
 
 struct together {
-	uint64_t children, threads, ms, before, hold;
+	uint64_t children, threads, ms, before, maps, hold;
+	int memory; /* what is mapped: the same pages, however often */
 	atomic_uint done;
 	pthread_attr_t attr;
 };
@@ -62,12 +66,23 @@ static void start(struct together *t, pthread_t *id, void *(*body)(void *))
 		die("pthread_create: %s", strerror(errno));
 }
 
+static void map(const struct together *t)
+{
+	uint64_t i;
+
+	for (i = 0; i < t->maps; i++)
+		if (mmap(NULL, MAP_BYTES, PROT_READ, MAP_SHARED | MAP_POPULATE, t->memory, 0) ==
+		    MAP_FAILED)
+			die("mmap: %s", strerror(errno));
+}
+
 static void __attribute__((noreturn)) live(struct together *t, int gate, int ready)
 {
 	pthread_t id;
 	uint64_t i;
 	char c;
 
+	map(t);
 	for (i = 0; i < t->before; i++) {
 		start(t, &id, burn_and_end);
 		pthread_join(id, NULL);
@@ -137,7 +152,8 @@ int main(int argc, char **argv)
 	const struct option_u64 options[] = {
 		{ "-n", &t.children, false },	   { "-t", &t.threads, false },
 		{ "--ms", &t.ms, false },	   { "--before", &t.before, false },
-		{ "--hold", &t.hold, true },	   { NULL, NULL, false },
+		{ "--maps", &t.maps, false },	   { "--hold", &t.hold, true },
+		{ NULL, NULL, false },
 	};
 	struct child *children;
 	uint64_t i;
@@ -145,7 +161,10 @@ int main(int argc, char **argv)
 	argc = parse_options(argv, options);
 	children = calloc(t.children, sizeof(*children));
 	if (argc || !children || !t.threads)
-		die("usage: together [-n N] [-t N] [--ms N] [--before N] [--hold]");
+		die("usage: together [-n N] [-t N] [--ms N] [--before N] [--maps N] [--hold]");
+	t.memory = memfd_create("maps", MFD_CLOEXEC);
+	if (t.memory < 0 || ftruncate(t.memory, MAP_BYTES))
+		die("memfd: %s", strerror(errno));
 	hold_init();
 	pthread_attr_init(&t.attr);
 	pthread_attr_setstacksize(&t.attr, STACK_BYTES);

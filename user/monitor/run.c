@@ -68,7 +68,7 @@ static void await_commands(struct ktally_monitor *m)
 		if (c && !command_await(c, STOP_GRACE_MS) && is_dying(m, c))
 			command_await(c, DYING_MS);
 	}
-	targets_refresh(&m->targets);
+	sampler_read(&m->sampler);
 }
 
 /* What was measured since the last tick is not lost. */
@@ -134,7 +134,7 @@ static void on_exit_of_root(void *ctx, int fd, uint32_t events)
 
 	(void)events;
 	loop_remove(m->loop, fd);
-	if (m->ended || targets_refresh(&m->targets))
+	if (m->ended || sampler_read(&m->sampler))
 		return;
 	if (monitor_targets_ended(m))
 		end_with_tick(m, KTALLY_END_TARGETS);

@@ -183,6 +183,7 @@ static size_t parse(struct task *t, const char *data, size_t len)
 			p->kernel_voluntary += rec->account.voluntary;
 			p->kernel_involuntary += rec->account.involuntary;
 			p->seen_threads++;
+			p->lives |= rec->lifetime_ns != 0;
 			p->may_run |= rec->may_run;
 			if (rec->kind == TASK_REC_LEADER)
 				set_leader(p, (const void *)(rec + 1));
@@ -227,8 +228,8 @@ static int read_exits(struct task *t)
 		struct process *p = process_find(t->env->table,
 						 *(const uint64_t *)bpf_reader_key(&t->exits, i));
 
-		if (!p)
-			continue;
+		if (!p || p->lives)
+			continue; /* its threads' own accounts are ahead of this */
 		process_set_cpu(p, e->account.runtime_ns, e->account.utime_ns, e->account.stime_ns);
 		raw_max(&p->now, RAW_VOLUNTARY, e->account.voluntary);
 		raw_max(&p->now, RAW_INVOLUNTARY, e->account.involuntary);

@@ -151,7 +151,7 @@ bool sampler_final(const struct process *p)
 	/* It may have gone after its counts were read in this very tick: once more. */
 	if (p->gone)
 		return p->untracked || p->grace > 0;
-	return p->exited && (!p->live_threads || p->grace >= GRACE_READS);
+	return process_ended(p) && (!p->live_threads || p->grace >= GRACE_READS);
 }
 
 /* What is not known now is as it was; no counter goes back because a reader came at a bad
@@ -215,6 +215,7 @@ int sampler_read(struct sampler *s)
 	targets_settle_untracked(s->targets);
 	HASH_ITER(hh, s->env.table->by_id, p, next)
 		reconcile(p);
+	targets_check(s->targets);
 	return err;
 }
 
@@ -251,7 +252,7 @@ void sampler_settle(struct sampler *s)
 		p->last = p->now;
 		s->env.table->has_new |= is_joiner(p);
 		p->groups_before = p->groups;
-		if (p->exited && !p->gone)
+		if (process_ended(p) && !p->gone)
 			p->grace++;
 	}
 	if (f.cnt)

@@ -53,7 +53,7 @@ void process_begin_read(struct process *p)
 {
 	raw_row_clear(&p->now);
 	p->grace += p->gone && p->grace < UINT8_MAX;
-	p->seen = p->may_run = false;
+	p->seen = p->lives = p->may_run = false;
 	p->seen_threads = p->live_threads = 0;
 	p->kernel_voluntary = p->kernel_involuntary = 0;
 	p->counted_switches = 0;
@@ -119,7 +119,7 @@ bool process_there(struct process_table *t, struct process *p, int proc_fd)
 
 bool process_ended(const struct process *p)
 {
-	return p->exited || p->gone;
+	return p->gone || (p->exited && !p->lives);
 }
 
 int64_t process_value_before(const struct process *p, enum raw_id id)

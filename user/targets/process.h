@@ -31,11 +31,12 @@ struct process {
 	bool held;	   /* a command at its gate */
 	bool untracked;	   /* no process, but those that are counted together; pid 0, born, told */
 	bool told;	   /* its start is in the stream, or it was there before */
-	bool exited;	   /* the kernel said so */
+	bool exited;	   /* the kernel said that its last thread begins to end */
 	bool gone;	   /* a reader found it missing */
 	bool exit_known;
 	bool seen;	   /* by the task instrument, at this read */
-	bool may_run;	   /* a thread of it was on a CPU then */
+	bool lives;	   /* it had a thread that was not dead, */
+	bool may_run;	   /* one that was on a CPU */
 	bool unknown_fds;      /* of an untracked entry: one has a table too large to be read */
 	bool unknown_files;
 	bool executed;	   /* since the last event that said so */
@@ -91,6 +92,8 @@ int process_dir(struct process_table *t, struct process *p, int proc_fd);
 void process_dir_done(const struct process *p, int dir);
 /* Is it still in /proc, as itself? */
 bool process_there(struct process_table *t, struct process *p, int proc_fd);
+/* By the last read. One that takes long to give back its memory lives, and uses CPU time, after the
+ * kernel said that it exits. */
 bool process_ended(const struct process *p);
 /* As it stood when this interval began: at the last tick, or when it came under watch. */
 void process_before(const struct process *p, struct raw_row *ret);

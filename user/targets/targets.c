@@ -286,14 +286,18 @@ static void adopt_command_exits(struct targets *t)
 
 int targets_refresh(struct targets *t)
 {
-	size_t i;
-	int err;
+	int err = t->ladder.active->read(t);
 
-	err = t->ladder.active->read(t);
 	adopt_command_exits(t);
+	return err;
+}
+
+void targets_check(struct targets *t)
+{
+	size_t i;
+
 	for (i = 0; i < t->cnt; i++)
 		target_check(t, &t->list[i]);
-	return err;
 }
 
 void targets_forget(struct targets *t, const struct forgotten *f)

@@ -69,7 +69,9 @@ int targets_add_all(struct targets *t, char *error);
 int targets_open(struct targets *t, const struct ladder_wish *wish);
 /* Brings the table up to date: new members, names, groups, exits. */
 int targets_refresh(struct targets *t);
-/* After that, before anybody reads: of whom. */
+/* After everybody has read: which targets have ended. */
+void targets_check(struct targets *t);
+/* Before anybody reads: of whom. */
 void targets_want(struct targets *t);
 /* After everybody has read these, which ended or left; they are gone from the table. */
 void targets_forget(struct targets *t, const struct forgotten *f);
