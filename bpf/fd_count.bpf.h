@@ -4,8 +4,8 @@
 #ifndef KTALLY_FD_COUNT_BPF_H
 #define KTALLY_FD_COUNT_BPF_H
 
-#include "fd.h"
 #include "fd_calls.bpf.h"
+#include "fd_map.bpf.h"
 #include "tables.bpf.h"
 #include "targets.h"
 
@@ -16,13 +16,6 @@
 #define ENFILE 23
 #define EMFILE 24
 #define MAX_USER_ERRNO 511 /* above: restart codes that never reach the program */
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 64);
-	__type(key, u64);
-	__type(value, struct fd_process);
-} fd_processes SEC(".maps");
 
 struct fd_untracked fd_untracked[UNTRACKED_MAX] = {};
 

@@ -11,18 +11,12 @@
 #include <bpf/bpf_tracing.h>
 
 #include "read.bpf.h"
+#include "sched_map.bpf.h"
 #include "threads.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 64);
-	__type(key, u64);
-	__type(value, struct sched_process);
-} sched_processes SEC(".maps");
-
-/* Likewise of those that are counted together. */
+/* As sched_processes, of those that are counted together. */
 struct sched_process sched_untracked[UNTRACKED_MAX] = {};
 
 __u64 sched_changes = 0; /* of sched_processes */

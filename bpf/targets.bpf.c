@@ -8,6 +8,7 @@
 #include <bpf/bpf_tracing.h>
 
 #include "glob.h"
+#include "moves.bpf.h"
 #include "read.bpf.h"
 #include "threads.bpf.h"
 
@@ -83,16 +84,14 @@ static __always_inline u64 groups_of_cgroup_id(u64 id)
 	return groups;
 }
 
-static __always_inline u64 groups_by_cgroup(struct task_struct *task)
+/* A global function, so that the verifier walks its loops once, and knows nothing of the result. */
+__noinline u64 groups_by_cgroup_at(u64 cgroup_at)
 {
+	struct cgroup *cgrp = (struct cgroup *)cgroup_at;
 	struct cgroup_ancestry ancestry;
-	struct cgroup *cgrp;
 	u64 groups = 0;
 	int level, i;
 
-	if (!cgroup_cnt)
-		return 0;
-	cgrp = BPF_CORE_READ(task, cgroups, dfl_cgrp);
 	level = BPF_CORE_READ(cgrp, level);
 	ancestry = cgroup_ancestry(cgrp);
 	for (i = 0; i < CGROUP_DEPTH_MAX; i++) {
@@ -103,19 +102,9 @@ static __always_inline u64 groups_by_cgroup(struct task_struct *task)
 	return groups;
 }
 
-/* Of a process with one thread, which is what is born, executes or changes its name. */
-static __always_inline void set_base(struct member *m, struct task_struct *leader)
+static __always_inline u64 groups_by_cgroup(struct task_struct *task)
 {
-	struct signal_struct *signal = leader->signal;
-
-	if (signal->nr_threads != 1)
-		return;
-	m->flags |= MEMBER_BASE;
-	m->base.utime_ns = signal->utime + leader->utime;
-	m->base.stime_ns = signal->stime + leader->stime;
-	m->base.runtime_ns = signal->sum_sched_runtime + leader->se.sum_exec_runtime;
-	m->base.voluntary = signal->nvcsw + leader->nvcsw;
-	m->base.involuntary = signal->nivcsw + leader->nivcsw;
+	return cgroup_cnt ? groups_by_cgroup_at((u64)BPF_CORE_READ(task, cgroups, dfl_cgrp)) : 0;
 }
 
 /* The slot of these groups; UNTRACKED_MAX: there is none left. A global function, so that the
@@ -144,26 +133,30 @@ __noinline u32 untracked_slot(u64 groups)
 
 /* Of one that is not new: what it had used before is taken off again. Its ended threads are in some
  * of the counts and not in others. */
-static __always_inline void untracked_add_base(struct untracked *u, const struct member *m,
+static __always_inline void untracked_add_base(struct untracked *u, u64 id,
 					       struct task_struct *leader)
 {
-	if (!(m->flags & MEMBER_BASE) || leader->signal->sum_sched_runtime) {
+	struct move_key key = { .process = id };
+	struct move *in = bpf_map_lookup_elem(&moves, &key);
+
+	if (!in || !in->known || leader->signal->sum_sched_runtime) {
 		__sync_fetch_and_add(&u->unknown, 1);
 		return;
 	}
-	__sync_fetch_and_add(&u->base.utime_ns, m->base.utime_ns);
-	__sync_fetch_and_add(&u->base.stime_ns, m->base.stime_ns);
-	__sync_fetch_and_add(&u->base.runtime_ns, m->base.runtime_ns);
-	__sync_fetch_and_add(&u->base.voluntary, m->base.voluntary);
-	__sync_fetch_and_add(&u->base.involuntary, m->base.involuntary);
-	__sync_fetch_and_add(&u->lifetime_ns, bpf_ktime_get_ns() - leader->start_time);
-	__sync_fetch_and_add(&u->run_delay_ns, task_run_delay_ns(leader));
+	__sync_fetch_and_add(&u->base.utime_ns, in->base.utime_ns);
+	__sync_fetch_and_add(&u->base.stime_ns, in->base.stime_ns);
+	__sync_fetch_and_add(&u->base.runtime_ns, in->base.runtime_ns);
+	__sync_fetch_and_add(&u->base.voluntary, in->base.voluntary);
+	__sync_fetch_and_add(&u->base.involuntary, in->base.involuntary);
+	__sync_fetch_and_add(&u->lifetime_ns, in->lifetime_ns);
+	__sync_fetch_and_add(&u->run_delay_ns, in->run_delay_ns);
 }
 
 /* There is no room for it: its new byte. */
-static __always_inline u8 watch_untracked(const struct member *m, struct task_struct *leader)
+static __always_inline u8 watch_untracked(u64 groups, u64 id, struct task_struct *leader,
+					  bool has_past)
 {
-	u32 slot = untracked_slot(m->groups);
+	u32 slot = untracked_slot(groups);
 	struct untracked *u;
 
 	if (slot >= UNTRACKED_MAX) {
@@ -171,28 +164,35 @@ static __always_inline u8 watch_untracked(const struct member *m, struct task_st
 		return WATCH_NONE;
 	}
 	u = &untracked[slot];
-	if (!(m->flags & MEMBER_BORN))
-		untracked_add_base(u, m, leader);
+	if (has_past)
+		untracked_add_base(u, id, leader);
 	__sync_fetch_and_add(&u->born, 1);
 	return WATCH_UNTRACKED + slot;
 }
 
+/* What it did before it came in is its first move: unless it is new. */
 static __always_inline void watch(struct task_struct *leader, u64 groups, u32 flags, u32 ppid)
 {
 	u8 as = WATCH_MEMBER;
 	struct member m = {};
 	u64 id = leader_process_id(leader);
 	u8 *byte = watched_byte(leader->tgid);
+	bool has_past = !(flags & MEMBER_NEW);
 
 	m.groups = groups;
+	m.groups_first = flags & MEMBER_BORN ? groups : 0;
 	m.flags = flags;
 	m.ppid = ppid;
 	m.threads = 1;
-	if (!(flags & MEMBER_BASE))
-		set_base(&m, leader);
+	m.moves = has_past;
 	bpf_probe_read_kernel_str(m.comm, sizeof(m.comm), leader->comm);
-	if (bpf_map_update_elem(&members, &id, &m, BPF_ANY))
-		as = watch_untracked(&m, leader);
+	if (has_past && move_put(leader, groups, 0))
+		__sync_fetch_and_add(&members_lost, 1);
+	if (bpf_map_update_elem(&members, &id, &m, BPF_ANY)) {
+		as = watch_untracked(groups, id, leader, has_past);
+		if (has_past)
+			move_take_back(id, 0);
+	}
 	if (byte)
 		*byte = as;
 	members_changed();
@@ -250,9 +250,20 @@ static __always_inline u32 parent_of(struct task_struct *task)
 	return BPF_CORE_READ(task, real_parent, tgid);
 }
 
-/* A process that lived before and now matches: joins, with a history that ktally did not see. One
- * that is untracked stays where it is counted. */
-static __always_inline void join(struct task_struct *leader, u64 groups)
+/* What it does from now on counts for other targets. The move first: whoever sees the number finds
+ * it. */
+static __always_inline void move(struct task_struct *leader, struct member *m, u64 groups)
+{
+	if (move_put(leader, groups, m->moves))
+		__sync_fetch_and_add(&members_lost, 1);
+	m->groups = groups;
+	__sync_fetch_and_add(&m->moves, 1);
+	members_changed();
+}
+
+/* Of the groups in mask it is in these, as of now. Who lived before and now matches joins, with a
+ * history that ktally did not see; one that is untracked stays where it is counted. */
+static __always_inline void regroup(struct task_struct *leader, u64 mask, u64 groups)
 {
 	u8 as = watched_as(leader->tgid);
 	struct member *m = member_of(leader);
@@ -260,13 +271,14 @@ static __always_inline void join(struct task_struct *leader, u64 groups)
 	if (is_at_gate(leader))
 		return;
 	if (as >= WATCH_UNTRACKED) {
-		if (groups & ~groups_of_untracked(as))
+		if (groups != (groups_of_untracked(as) & mask))
 			__sync_fetch_and_add(&members_lost, 1);
-	} else if (!m) {
+	} else if (m) {
+		groups |= m->groups & ~mask;
+		if (groups != m->groups)
+			move(leader, m, groups);
+	} else if (groups) {
 		watch(leader, groups, 0, parent_of(leader));
-	} else if (groups & ~m->groups) {
-		m->groups |= groups;
-		members_changed();
 	}
 }
 
@@ -303,7 +315,7 @@ int BPF_PROG(targets_fork, struct task_struct *child)
 	groups = all_group | (groups_of_current() & tree_groups) | groups_by_cgroup(child) |
 		 groups_by_comm(child->comm);
 	if (groups) {
-		watch(child, groups, MEMBER_BORN | MEMBER_BASE, parent); /* all of it is 0 */
+		watch(child, groups, MEMBER_BORN | MEMBER_NEW, parent);
 		return 0;
 	}
 	byte = watched_byte(child->tgid);
@@ -340,7 +352,6 @@ int BPF_PROG(targets_rename, struct task_struct *task, const char *comm)
 {
 	char name[COMM_LEN] = {};
 	struct member *m;
-	u64 groups;
 
 	if (task->pid != task->tgid || task->flags & PF_KTHREAD)
 		return 0;
@@ -350,10 +361,26 @@ int BPF_PROG(targets_rename, struct task_struct *task, const char *comm)
 		__builtin_memcpy(m->comm, name, sizeof(name));
 		members_changed();
 	}
-	groups = groups_by_comm(name);
-	if (groups)
-		join(task, groups);
+	if (comm_groups)
+		regroup(task, comm_groups, groups_by_comm(name));
 	return 0;
+}
+
+/* Attached to nothing, run by user space with a process and how many moves of it were read: 1 if it
+ * is in no group. Then it is watched no more, in one step with the look, since it may come back. */
+SEC("?raw_tp")
+int targets_leave(u64 *args)
+{
+	u64 id = args[0];
+	struct member *m = bpf_map_lookup_elem(&members, &id);
+	u8 *byte = watched_byte(PROCESS_ID_PID(id));
+
+	if (!m || !byte || m->groups || m->moves != args[1] || m->flags & MEMBER_EXITED)
+		return 0;
+	*byte = WATCH_NONE;
+	bpf_map_delete_elem(&members, &id);
+	members_changed();
+	return 1;
 }
 
 /* Fires for every hierarchy; the task's own v2 cgroup, after the move, says what counts. */
@@ -362,24 +389,9 @@ int BPF_PROG(targets_attach, struct cgroup *dst, const char *path, struct task_s
 	     bool threadgroup)
 {
 	struct task_struct *leader = task->group_leader;
-	struct member *m;
-	u64 groups;
-	u8 as;
 
-	if (leader->flags & PF_KTHREAD)
-		return 0;
-	groups = groups_by_cgroup(leader);
-	as = watched_as(leader->tgid);
-	m = member_of(leader);
-	if (as >= WATCH_UNTRACKED) {
-		if (groups != (groups_of_untracked(as) & cgroup_groups))
-			__sync_fetch_and_add(&members_lost, 1);
-	} else if (m) {
-		m->groups = (m->groups & ~cgroup_groups) | groups;
-		members_changed();
-	} else if (groups) {
-		join(leader, groups);
-	}
+	if (!(leader->flags & PF_KTHREAD))
+		regroup(leader, cgroup_groups, groups_by_cgroup(leader));
 	return 0;
 }
 

@@ -31,12 +31,12 @@ enum watch {
 };
 
 enum member_flag {
-	MEMBER_BORN = 1,    /* born, or first executed, under watch: all its counts started at 0 */
+	MEMBER_BORN = 1,    /* born, or first executed, under watch: its history counts */
 	MEMBER_EXITED = 2,  /* exit_status is valid */
-	MEMBER_BASE = 4,    /* base is valid: it had one thread when it came in */
+	MEMBER_NEW = 4,	    /* born under watch: all its counts started at 0 */
 };
 
-/* What a process had used before it came under watch; of a newborn nothing. */
+/* What a process had used before it came under watch. */
 struct member_base {
 	__u64 utime_ns;
 	__u64 stime_ns;
@@ -48,13 +48,36 @@ struct member_base {
 /* Value of the map `members`, key PROCESS_ID. */
 struct member {
 	__u64 groups;
+	__u64 groups_first; /* before its first move; of one that joined none */
 	__u32 flags;
 	__u32 execs;	   /* execve calls that succeeded under watch */
 	__s32 exit_status; /* as from waitpid(2) */
 	__u32 ppid;
 	char comm[16];
+	__u32 threads;	   /* of a newborn: those that it ever had */
+	__u32 moves;	   /* changes of groups, and how it came in if it was not born so */
+};
+
+/* A move is what a process had counted when its groups changed. Value of the map `moves`, whose
+ * entries user space takes out. All values are of 64 bits, see user/targets/moves.c. */
+#define MOVES_MAX	 1024
+#define MOVE_THREADS_MAX 256 /* of a process with more it is not known what they had used */
+
+struct move_key {
+	__u64 process;
+	__u64 number; /* of the process's, from 0 */
+};
+
+struct move {
+	__u64 groups; /* after it */
+	__u64 known;  /* all threads were seen: the next three are valid */
 	struct member_base base;
-	__u64 threads;	   /* of a newborn: those that it ever had */
+	__u64 lifetime_ns; /* as in struct sched_clocks */
+	__u64 run_delay_ns;
+	__u64 fd_opens;
+	__u64 fd_closes;
+	__u64 fd_other_table;
+	__u64 fd_errors[6]; /* FD_ERROR_CNT */
 };
 
 /*

@@ -262,9 +262,14 @@ struct rlimit {
 	unsigned long rlim_cur;
 };
 
+struct list_head {
+	struct list_head *next;
+};
+
 struct signal_struct {
 	atomic_t live;
 	int nr_threads;
+	struct list_head thread_head;
 	int group_exit_code;
 	unsigned int flags;
 	u64 utime;
@@ -309,6 +314,7 @@ struct task_struct {
 	u64 stime;
 	unsigned long nvcsw;
 	unsigned long nivcsw;
+	struct list_head thread_node;
 	u64 start_time;
 	u64 start_boottime;
 	char comm[16];

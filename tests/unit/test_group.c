@@ -13,27 +13,29 @@ struct one {
 	struct raw_row now;
 	struct raw_row last;
 	struct raw_start first;
-	bool counts_history;
 	uint32_t alive;
 	bool whole;
 	bool closes_balance;
+	bool moved_in;
+	bool moved_out;
 };
 
-static void one_init(struct one *o, bool counts_history)
+static void one_init(struct one *o)
 {
 	raw_row_clear(&o->now);
 	raw_row_clear(&o->last);
 	for (size_t i = 0; i < RAW_LIFETIMES; i++)
 		o->first.v[i] = RAW_UNKNOWN;
-	o->counts_history = counts_history;
 	o->alive = 1;
-	o->whole = o->closes_balance = false;
+	o->whole = o->closes_balance = o->moved_in = o->moved_out = false;
 }
 
 static void add(struct group *g, struct one *o)
 {
-	struct group_member m = { &o->now, &o->last, &o->first, o->counts_history, o->alive,
-				  o->whole, o->closes_balance };
+	struct group_member m = { .now = &o->now, .last = &o->last, .first = &o->first,
+				  .moved_in = o->moved_in, .moved_out = o->moved_out,
+				  .alive = o->alive, .whole = o->whole,
+				  .closes_balance = o->closes_balance };
 
 	group_add(g, &m);
 }
@@ -46,8 +48,8 @@ static void settle(struct one *o)
 static void group_of_two(struct group *g, struct one *a, struct one *b)
 {
 	group_init(g);
-	one_init(a, true);
-	one_init(b, true);
+	one_init(a);
+	one_init(b);
 }
 
 static void totals_are_sums_of_changes(void **state)
@@ -116,7 +118,7 @@ static void totals_never_go_backwards(void **state)
 	srandom(20240607);
 	group_init(&g);
 	for (i = 0; i < ARRAY_LEN(pool); i++)
-		one_init(&pool[i], true);
+		one_init(&pool[i]);
 	for (tick = 0; tick < 10000; tick++) {
 		group_begin(&g, ALL_PROVIDED, false);
 		for (i = 0; i < ARRAY_LEN(pool); i++) {
@@ -128,7 +130,7 @@ static void totals_never_go_backwards(void **state)
 			add(&g, o);
 			settle(o);
 			if (!o->alive)
-				one_init(o, random() % 2);
+				one_init(o);
 		}
 		assert_true(g.total.v[RAW_FD_OPENS] >= before);
 		before = g.total.v[RAW_FD_OPENS];
@@ -136,8 +138,7 @@ static void totals_never_go_backwards(void **state)
 	assert_true(before > 10000);
 }
 
-/* A process that joins brings no CPU time of its life before, but all that it does from then on;
- * what was counted since it came under watch was counted for this target. */
+/* Its last row is of the moment at which it joined; its descriptors have been counted since. */
 static void a_joiners_past_is_not_the_targets(void **state)
 {
 	struct group g;
@@ -145,36 +146,57 @@ static void a_joiners_past_is_not_the_targets(void **state)
 
 	(void)state;
 	group_init(&g);
-	one_init(&a, false);
+	one_init(&a);
+	a.moved_in = true;
+	a.last.v[RAW_CPU_NS] = 4800;
 	a.now.v[RAW_CPU_NS] = 5000;
+	a.last.v[RAW_FD_OPENS] = 0;
 	a.now.v[RAW_FD_OPENS] = 2;
 	a.now.v[RAW_RSS_BYTES] = 77;
 	group_begin(&g, ALL_PROVIDED, true);
 	add(&g, &a);
-	assert_int_equal(g.total.v[RAW_CPU_NS], 0);
+	assert_int_equal(g.total.v[RAW_CPU_NS], 200);
 	assert_int_equal(g.total.v[RAW_FD_OPENS], 2);
 	assert_int_equal(g.total.v[RAW_RSS_BYTES], 77);
+	a.moved_in = false;
 	settle(&a);
 	a.now.v[RAW_CPU_NS] = 5300;
 	group_begin(&g, ALL_PROVIDED, true);
 	add(&g, &a);
-	assert_int_equal(g.total.v[RAW_CPU_NS], 300);
+	assert_int_equal(g.total.v[RAW_CPU_NS], 500);
 }
 
-/* Where the moment of joining is known, what came after it counts already in the first interval. */
-static void a_joiner_counts_from_when_it_joined(void **state)
+/* What cannot be divided between two targets neither of them knows from then on. */
+static void a_move_of_which_nothing_is_known_leaves_both_without(void **state)
 {
-	struct group g;
+	struct raw_row total;
+	struct group from, to;
 	struct one a;
 
 	(void)state;
-	group_init(&g);
-	one_init(&a, false);
-	a.first.v[RAW_CPU_NS] = 4800;
-	a.now.v[RAW_CPU_NS] = 5000;
-	group_begin(&g, ALL_PROVIDED, true);
-	add(&g, &a);
-	assert_int_equal(g.total.v[RAW_CPU_NS], 200);
+	group_init(&from);
+	group_init(&to);
+	one_init(&a);
+	a.last.v[RAW_FD_OPENS] = a.last.v[RAW_CPU_NS] = 3;
+	a.now.v[RAW_FD_OPENS] = 5; /* at the move */
+	a.moved_out = true;
+	group_begin(&from, ALL_PROVIDED, true);
+	add(&from, &a);
+	group_total(&from, &total);
+	assert_int_equal(total.v[RAW_FD_OPENS], 2);
+	assert_true(total.v[RAW_CPU_NS] == RAW_UNKNOWN);
+	assert_int_equal(total.v[RAW_FD_UNATTRIBUTED], 0);
+
+	a.last = a.now;
+	a.now.v[RAW_FD_OPENS] = a.now.v[RAW_CPU_NS] = 11;
+	a.moved_in = true;
+	a.moved_out = false;
+	group_begin(&to, ALL_PROVIDED, true);
+	add(&to, &a);
+	group_begin(&to, ALL_PROVIDED, true);
+	group_total(&to, &total);
+	assert_int_equal(total.v[RAW_FD_OPENS], 6);
+	assert_true(total.v[RAW_CPU_NS] == RAW_UNKNOWN);
 }
 
 /* A process there at attach counts with its life, which it has not lived in this interval. */
@@ -185,7 +207,7 @@ static void a_history_that_counts_is_not_of_this_interval(void **state)
 
 	(void)state;
 	group_init(&g);
-	one_init(&a, true);
+	one_init(&a);
 	a.first.v[RAW_CPU_NS] = 4800;
 	a.now.v[RAW_CPU_NS] = 5000;
 	group_begin(&g, ALL_PROVIDED, true);
@@ -219,7 +241,7 @@ static void a_member_not_read_again_adds_nothing(void **state)
 
 	(void)state;
 	group_init(&g);
-	one_init(&a, true);
+	one_init(&a);
 	a.now.v[RAW_FD_OPENS] = 6;
 	group_begin(&g, ALL_PROVIDED, false);
 	add(&g, &a);
@@ -275,7 +297,7 @@ static void a_limit_belongs_to_one(void **state)
 	(void)state;
 	group_init(&g);
 	for (i = 0; i < ARRAY_LEN(members); i++) {
-		one_init(&members[i], true);
+		one_init(&members[i]);
 		members[i].now.v[RAW_OPEN_FDS_LIMIT] = 1024;
 	}
 	group_begin(&g, ALL_PROVIDED, true);
@@ -325,8 +347,8 @@ static void what_the_many_do_not_know_the_target_does_not_know(void **state)
 
 	(void)state;
 	group_init(&g);
-	one_init(&a, true);
-	one_init(&many, true);
+	one_init(&a);
+	one_init(&many);
 	many.whole = true;
 	many.alive = 7;
 	a.now.v[RAW_FD_OPENS] = a.now.v[RAW_FD_CLOSES] = a.now.v[RAW_RSS_BYTES] = 3;
@@ -359,7 +381,7 @@ int main(void)
 		cmocka_unit_test(the_dead_leave_their_counts_and_take_their_levels),
 		cmocka_unit_test(totals_never_go_backwards),
 		cmocka_unit_test(a_joiners_past_is_not_the_targets),
-		cmocka_unit_test(a_joiner_counts_from_when_it_joined),
+		cmocka_unit_test(a_move_of_which_nothing_is_known_leaves_both_without),
 		cmocka_unit_test(a_history_that_counts_is_not_of_this_interval),
 		cmocka_unit_test(one_unknown_member_does_not_hide_the_others),
 		cmocka_unit_test(a_member_not_read_again_adds_nothing),

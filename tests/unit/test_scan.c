@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "base/clock.h"
 #include "bpf/targets.h"
 #include "fixture_proc.h"
 #include "targets/scan.h"
@@ -265,9 +266,11 @@ static void sixty_four_targets_can_grow(void **state)
 	assert_true(find(w, 13)->groups == ~0ULL);
 }
 
+/* Who started before the last look and is found at this one has a past of its own. */
 static void without_bpf_newcomers_are_born_under_watch(void **state)
 {
-	static const struct fixture_process late = { 14, 13, "late", 0, 50 };
+	struct fixture_process late = { 14, 13, "late", 0, 0 };
+	static const struct fixture_process joiner = { 15, 13, "joiner", 0, 50 };
 	const struct ladder_wish wish = { .bpf = LADDER_BPF_OFF };
 	struct world *w = *state;
 
@@ -276,11 +279,37 @@ static void without_bpf_newcomers_are_born_under_watch(void **state)
 	assert_string_equal(w->t.ladder.active->name, "/proc");
 	assert_true(find(w, 13)->initial);
 	assert_false(find(w, 13)->born);
+	late.start = clock_ns_to_ticks(clock_boottime_ns()) + 1;
 	fixture_put(&w->proc, &late);
+	fixture_put(&w->proc, &joiner);
 	assert_int_equal(targets_refresh(&w->t), 0);
 	assert_false(find(w, 14)->initial);
 	assert_true(find(w, 14)->born);
+	assert_true(find(w, 14)->groups_before);
+	assert_false(find(w, 15)->born);
+	assert_true(find(w, 15)->move_cnt == 1 && find(w, 15)->moves[0].at_read);
 	assert_false(w->t.list[0].ended);
+}
+
+static void without_bpf_who_matches_no_more_has_left(void **state)
+{
+	static const struct fixture_process renamed = { 11, 10, "sh", 0, 6 },
+					    root = { 10, 1, "sh", 0, 5 };
+	const struct ladder_wish wish = { .bpf = LADDER_BPF_OFF };
+	static const int both[] = { 11, 12, 0 }, one[] = { 12, 0 }, tree[] = { 10, 11, 12, 13, 0 };
+	struct world *w = *state;
+
+	assert_int_equal(targets_add_comm(&w->t, "web-worker", w->error), 0);
+	assert_int_equal(targets_add_pid(&w->t, 10, true, w->error), 0);
+	assert_int_equal(targets_open(&w->t, &wish), 0);
+	assert_members(w, 0, both);
+	fixture_put(&w->proc, &renamed);
+	fixture_put(&w->proc, &root);
+	assert_int_equal(targets_refresh(&w->t), 0);
+	assert_members(w, 0, one);
+	assert_members(w, 1, tree);
+	assert_true(find(w, 11)->move_cnt == 1);
+	assert_int_equal(find(w, 12)->move_cnt, 0);
 }
 
 #define IN_WORLD(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -302,6 +331,7 @@ int main(void)
 		IN_WORLD(refusals_say_why),
 		IN_WORLD(sixty_four_targets_can_grow),
 		IN_WORLD(without_bpf_newcomers_are_born_under_watch),
+		IN_WORLD(without_bpf_who_matches_no_more_has_left),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

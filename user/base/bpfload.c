@@ -113,7 +113,8 @@ int bpfload_start(struct bpf_object_skeleton *s, const char *const *programs, ch
 
 static bool is_shared(const struct bpf_map *map)
 {
-	static const char *const names[] = { "watched", "wanted", "last_threads", "sched_threads" };
+	static const char *const names[] = { "watched",	      "wanted",		 "last_threads",
+					     "sched_threads", "sched_processes", "fd_processes" };
 	size_t i;
 
 	for (i = 0; i < sizeof(names) / sizeof(*names); i++)

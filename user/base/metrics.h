@@ -86,6 +86,13 @@ static inline bool raw_is_kept(int raw)
 {
 	return raw_kinds[raw] != RAW_GAUGE && raw_kinds[raw] != RAW_OWN;
 }
+/* Is its value taken down when a process changes its groups? What is not counts for those that it
+ * is in afterwards. */
+static inline bool raw_is_told_at_moves(int raw)
+{
+	return (raw_kinds[raw] == RAW_LIFETIME || raw_kinds[raw] == RAW_COUNTER) &&
+	       raw != RAW_FD_LEAKED;
+}
 /* Sets every value to RAW_UNKNOWN. */
 void raw_row_clear(struct raw_row *row);
 

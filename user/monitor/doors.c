@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "doors/store.h"
 #include "monitor/internal.h"
+#include "targets/stays.h"
 
 #define FINISH_NS        5000000000ull
 #define EVERY_DEFAULT_NS 10000000000ull

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "monitor/internal.h"
+#include "targets/stays.h"
 #include "monitor/opts.h"
 #include "probes/fdstack.h"
 

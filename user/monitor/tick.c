@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "bpf/targets.h"
 #include "monitor/internal.h"
+#include "targets/stays.h"
 
 #define FINAL_READS    50 /* after the end: so often, */
 #define FINAL_PAUSE_NS 1000000 /* so far apart, until last switches have arrived */
@@ -41,21 +42,31 @@ bool monitor_targets_ended(const struct ktally_monitor *m)
 
 /* ---- groups: members into targets ---- */
 
+static void add_stay(struct group *g, const struct process *p, const struct stay *s)
+{
+	struct group_member member = { .now = s->to,
+				       .last = s->from,
+				       .first = &p->first,
+				       .moved_in = s->moved_in,
+				       .moved_out = s->moved_out,
+				       .whole = p->untracked };
+
+	if (!s->moved_out) {
+		member.alive = p->untracked ? p->alive : !process_ended(p);
+		member.closes_balance = p->fd_base != RAW_UNKNOWN && sampler_final(p);
+	}
+	group_add(g, &member);
+}
+
 static void add_member(struct ktally_monitor *m, size_t index, const struct process *p)
 {
 	const struct target *target = &m->targets.list[index];
 	struct target_state *state = &m->states[index];
-	bool alive = !process_ended(p) && target_has(target, p);
-	struct group_member member = { .now = &p->now,
-				       .last = &p->last,
-				       .first = &p->first,
-				       .counts_history = p->born || p->initial,
-				       .alive = p->untracked ? p->alive : alive,
-				       .whole = p->untracked,
-				       .closes_balance = p->fd_base != RAW_UNKNOWN &&
-							 sampler_final(p) };
+	struct stay stay;
+	uint32_t at = 0;
 
-	group_add(&state->group, &member);
+	while (stay_next(target, p, &at, &stay))
+		add_stay(&state->group, p, &stay);
 	state->untracked += p->born_cnt;
 	if (p->id == target->root_id)
 		memcpy(state->comm, p->comm, sizeof(state->comm));
@@ -191,11 +202,23 @@ static void emit_target(struct ktally_monitor *m, size_t index)
 	state->done = s.final;
 }
 
+/* Of a member that moved out, what it did until then: its levels are another's business. */
+static void derive_member(const struct ktally_monitor *m, size_t index, const struct process *p,
+			  struct snapshot *s)
+{
+	struct raw_row before;
+	struct stay stay;
+
+	process_before(p, &before);
+	if (!stay_last(&m->targets.list[index], p, &stay))
+		return;
+	snapshot_derive(stay.moved_in ? stay.from : &before, p->born && !stay.moved_in, stay.to,
+			m->tick_interval, m->host_memory_bytes, s->v);
+}
+
 static void fill_member(struct ktally_monitor *m, size_t index, const struct process *p,
 			struct snapshot *s)
 {
-	struct raw_row before;
-
 	stamp(m, index, s);
 	s->scope = SCOPE_PROCESS;
 	s->member = true;
@@ -205,8 +228,7 @@ static void fill_member(struct ktally_monitor *m, size_t index, const struct pro
 	s->start_ticks = PROCESS_ID_TICKS(p->id);
 	memcpy(s->comm, p->comm, sizeof(s->comm));
 	s->processes = !process_ended(p);
-	process_before(p, &before);
-	snapshot_derive(&before, p->born, &p->now, m->tick_interval, m->host_memory_bytes, s->v);
+	derive_member(m, index, p, s);
 	monitor_doors_member(m, p);
 	s->custom = m->custom;
 	s->custom_cnt = m->custom_cnt;

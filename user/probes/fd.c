@@ -34,7 +34,7 @@ static void destroy(void *self)
  * table may be gone while threads go on with others. */
 static void set_counts(struct process *p, const struct fd_process *v)
 {
-	bool is_left = process_ended(p) && v->left_open != FD_LEVEL_UNKNOWN;
+	bool is_left = process_is_ending(p) && v->left_open != FD_LEVEL_UNKNOWN;
 	size_t i;
 
 	p->now.v[RAW_FD_OPENS] = v->opens;
@@ -103,7 +103,7 @@ static int read_bpf(void *self)
  * rests, and the level is known if the program at its exit ran: the kernel may have skipped it. */
 static void settle(struct process *p, const struct fd_process *v)
 {
-	int64_t level = p->exited || p->gone ? v->level_exit : p->now.v[RAW_OPEN_FDS];
+	int64_t level = process_is_ending(p) ? v->level_exit : p->now.v[RAW_OPEN_FDS];
 	int64_t flow = (int64_t)(v->opens - v->closes);
 	bool still = p->now.v[RAW_FD_OPENS] == (int64_t)v->opens &&
 		     p->now.v[RAW_FD_CLOSES] == (int64_t)v->closes;

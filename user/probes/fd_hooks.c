@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
 #include "base/tracepoints.h"
@@ -37,7 +38,6 @@ static int load(struct fd *f, const struct way *way, char *reason)
 	if (err)
 		return err;
 	*(uint32_t *)&f->skel->rodata->simulate_loss = shared->simulate_loss;
-	bpf_map__set_max_entries(f->skel->maps.fd_processes, shared->capacity);
 	bpf_reader_enable(shared, f->skel->progs.fd_processes_read,
 			  f->skel->progs.fd_processes_forget);
 	bpf_reader_enable_find(shared, f->skel->progs.fd_processes_find);
@@ -85,6 +85,17 @@ static int selftest(struct fd *f, enum fd_sight sight, char *reason)
 	return fd_selftest(&f->env->shared, &counter, f->env->proc_fd, reason);
 }
 
+/* The map is there for the next way: what this one has counted is not. */
+static void forget_counts(struct fd *f)
+{
+	int fd = bpf_map__fd(f->skel->maps.fd_processes);
+	__u64 key;
+
+	fd_bpf__detach(f->skel);
+	while (fd >= 0 && !bpf_map_get_next_key(fd, NULL, &key))
+		bpf_map_delete_elem(fd, &key);
+}
+
 static int go(struct fd *f, const struct way *way, char *reason)
 {
 	int err;
@@ -99,8 +110,10 @@ static int go(struct fd *f, const struct way *way, char *reason)
 		err = way->attach(f, reason);
 	if (!err)
 		err = selftest(f, way->sight, reason);
-	if (err)
-		fd_close_bpf(f);
+	if (!err)
+		return 0;
+	forget_counts(f);
+	fd_close_bpf(f);
 	return err;
 }
 

@@ -80,7 +80,6 @@ static int start_bpf(struct sched *s, char *reason)
 			    (uint32_t *)&s->skel->rodata->watched_mask, reason);
 	if (err)
 		return err;
-	bpf_map__set_max_entries(s->skel->maps.sched_processes, shared->capacity);
 	bpf_reader_enable(shared, s->skel->progs.sched_threads_read,
 			  s->skel->progs.sched_threads_forget);
 	bpf_reader_enable(shared, s->skel->progs.sched_processes_read,

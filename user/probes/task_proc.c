@@ -74,7 +74,7 @@ static void read_dir(struct process *p, int dir)
 		return;
 	}
 	p->now.v[RAW_THREADS] = st.threads;
-	p->lives = st.state != 'Z' || st.threads > 1;
+	p->lives = true;
 	if (st.state != 'Z')
 		task_read_levels(p, dir);
 	else

@@ -131,7 +131,7 @@ int sampler_open(struct sampler *s, enum ladder_bpf bpf, const char **ret_failed
 /* A process with a history that has not been read since it came in. */
 static bool is_joiner(const struct process *p)
 {
-	return !p->born && !p->initial && p->last.v[RAW_CPU_NS] == RAW_UNKNOWN;
+	return p->fresh && !p->born && !p->initial;
 }
 
 static bool has_joiners(const struct sampler *s)
@@ -167,6 +167,7 @@ static void reconcile(struct process *p)
 		    (raw_kinds[i] != RAW_BALANCE && p->now.v[i] < p->last.v[i]))
 			p->now.v[i] = p->last.v[i];
 	}
+	process_settle_moves(p);
 }
 
 static int read_all(struct sampler *s)
@@ -245,13 +246,12 @@ void sampler_settle(struct sampler *s)
 
 	s->env.table->has_new = false;
 	HASH_ITER(hh, s->env.table->by_id, p, next) {
-		if (!p->untracked && (sampler_final(p) || process_left(p))) {
+		if (!p->untracked && (sampler_final(p) || targets_leave(s->targets, p))) {
 			forget_later(s, &f, p);
 			continue;
 		}
-		p->last = p->now;
+		process_end_tick(p);
 		s->env.table->has_new |= is_joiner(p);
-		p->groups_before = p->groups;
 		if (process_ended(p) && !p->gone)
 			p->grace++;
 	}

@@ -86,9 +86,15 @@ void group_begin(struct group *g, uint64_t provided, bool keep_gauges)
 	}
 }
 
-/* What a member adds to its target since the last tick. A member that is new and whose history
- * counts brings it along, but it is not this interval's: *ret_before of it goes into the tick
- * before. */
+/* Is it not known what of this it counted for this target and what for others? */
+static bool tears(const struct group_member *m, int raw)
+{
+	return raw_is_told_at_moves(raw) && ((m->moved_in && m->last->v[raw] == RAW_UNKNOWN) ||
+					     (m->moved_out && m->now->v[raw] == RAW_UNKNOWN));
+}
+
+/* What a member adds to its target since the last tick. One that is new brings along its history,
+ * but it is not this interval's: *ret_before of it goes into the tick before. */
 static int64_t contribution(const struct group_member *m, int raw, int64_t *ret_before)
 {
 	int64_t now = m->now->v[raw], first = raw_start_of(m->first, raw);
@@ -96,15 +102,12 @@ static int64_t contribution(const struct group_member *m, int raw, int64_t *ret_
 	*ret_before = 0;
 	if (!raw_is_kept(raw))
 		return m->alive ? now : RAW_UNKNOWN;
-	if (now == RAW_UNKNOWN)
+	if (now == RAW_UNKNOWN || tears(m, raw))
 		return RAW_UNKNOWN;
 	if (m->last->v[raw] != RAW_UNKNOWN)
 		return now - m->last->v[raw];
-	if (m->counts_history || raw_kinds[raw] != RAW_LIFETIME) {
-		*ret_before = first == RAW_UNKNOWN ? 0 : first;
-		return now;
-	}
-	return first == RAW_UNKNOWN ? 0 : now - first;
+	*ret_before = first == RAW_UNKNOWN ? 0 : first;
+	return now;
 }
 
 static void add(int64_t *sum, int64_t more)
@@ -127,10 +130,11 @@ static void add_unknown(struct group *g, const struct group_member *m)
 	int i;
 
 	for (i = 0; i < RAW_COUNT; i++) {
+		g->unknown |= (uint64_t)tears(m, i) << i;
 		if (m->now->v[i] != RAW_UNKNOWN)
 			continue;
 		g->lacking |= (uint64_t)lacks(m, i) << i;
-		g->unstruck |= (uint64_t)leaves_unstruck(m, i) << i;
+		g->unknown |= (uint64_t)leaves_unstruck(m, i) << i;
 	}
 }
 
@@ -140,7 +144,7 @@ void group_total(const struct group *g, struct raw_row *ret)
 
 	*ret = g->total;
 	for (i = 0; i < RAW_COUNT; i++)
-		if ((g->lacking | g->unstruck) & (1ULL << i))
+		if ((g->lacking | g->unknown) & (1ULL << i))
 			ret->v[i] = RAW_UNKNOWN;
 }
 
@@ -149,7 +153,7 @@ void group_add(struct group *g, const struct group_member *m)
 	int i;
 
 	g->processes += m->alive;
-	if (m->whole || m->closes_balance)
+	if (m->whole || m->closes_balance || m->moved_in || m->moved_out)
 		add_unknown(g, m);
 	for (i = 0; i < RAW_COUNT; i++) {
 		int64_t before, more = contribution(m, i, &before);

@@ -20,7 +20,7 @@ struct group {
 	struct raw_row prev;  /* the tick before; unknown before the first */
 	uint32_t processes;   /* alive */
 	uint64_t lacking;     /* bits of raw values that are incomplete at this tick, */
-	uint64_t unstruck;    /* and of balances that are from now on */
+	uint64_t unknown;     /* and of those that are from now on */
 };
 
 void group_init(struct group *g);
@@ -28,11 +28,11 @@ void group_init(struct group *g);
  * target without members. keep_gauges: so too levels. */
 void group_begin(struct group *g, uint64_t provided, bool keep_gauges);
 struct group_member {
-	const struct raw_row *now;
-	const struct raw_row *last;
+	const struct raw_row *now; /* or when it moved out */
+	const struct raw_row *last; /* or when it moved in */
 	const struct raw_start *first; /* when it came under watch */
-	bool counts_history; /* born under watch, or there at attach: all its counts are the
-				target's */
+	bool moved_in; /* else all that it ever counted is the target's */
+	bool moved_out;
 	uint32_t alive; /* processes: 1, or 0 of one that has ended */
 	bool whole; /* without what it does not know the target's would be too low */
 	bool closes_balance; /* it has one, and this is the last that will be known of it */

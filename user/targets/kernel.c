@@ -19,6 +19,7 @@
 #include "targets.skel.h"
 #include "targets/command.h"
 #include "targets/glob.h"
+#include "targets/moves.h"
 #include "targets/untracked.h"
 
 /* Processes that targets which grow may have, ended ones that nobody has read yet included. A power
@@ -132,6 +133,13 @@ static int map_watched(struct targets_kernel *k, int fd, size_t size)
 	return 0;
 }
 
+/* By bpf_run_program(), on nothing. */
+static void load_to_run(struct bpf_program *prog)
+{
+	bpf_program__set_autoload(prog, true);
+	bpf_program__set_autoattach(prog, false);
+}
+
 static int start(struct targets *t, struct targets_kernel *k, char *reason)
 {
 	const char *programs[8];
@@ -145,7 +153,11 @@ static int start(struct targets *t, struct targets_kernel *k, char *reason)
 	bpf_map__set_value_size(k->skel->maps.watched, t->shared.watched_mask + 1);
 	bpf_map__set_max_entries(k->skel->maps.members, t->shared.capacity);
 	bpf_map__set_max_entries(k->skel->maps.sched_threads, threads_room(t->shared.capacity));
+	bpf_map__set_max_entries(k->skel->maps.sched_processes, t->shared.capacity);
+	bpf_map__set_max_entries(k->skel->maps.fd_processes, t->shared.capacity);
 	bpf_reader_enable(&t->shared, k->skel->progs.members_read, k->skel->progs.members_forget);
+	load_to_run(k->skel->progs.targets_take_move);
+	load_to_run(k->skel->progs.targets_leave);
 	err = bpfload_start(k->skel->skeleton, programs, reason);
 	if (err)
 		return err;
@@ -224,13 +236,20 @@ bool targets_kernel_watches(const struct targets *t, const struct process *p)
 	return *watched_byte(t, p->pid);
 }
 
+bool targets_kernel_leave(const struct targets *t, const struct process *p)
+{
+	uint64_t args[] = { p->id, p->moves_past + p->move_cnt };
+
+	return bpf_run_program(t->kernel->skel->progs.targets_leave, args, sizeof(args)) == 1;
+}
+
 /* The kernel side may have the process already, from a fork or a rename since: then only its groups
  * are completed, which loses nothing unless it ends in this very moment; a reader finds that
  * out. */
 int targets_kernel_insert(struct targets *t, struct process *p)
 {
 	int fd = bpf_map__fd(t->kernel->skel->maps.members);
-	struct member m = { .groups = p->groups, .ppid = p->ppid };
+	struct member m = { .groups = p->groups, .groups_first = p->groups, .ppid = p->ppid };
 	struct member there;
 
 	memcpy(m.comm, p->comm, sizeof(m.comm));
@@ -246,18 +265,6 @@ int targets_kernel_insert(struct targets *t, struct process *p)
 	return 0;
 }
 
-static void set_base(struct process *p, const struct member_base *base)
-{
-	uint64_t sampled = base->utime_ns + base->stime_ns;
-	double share = sampled ? (double)base->stime_ns / (double)sampled : 0;
-
-	p->first.v[RAW_CPU_NS] = (int64_t)base->runtime_ns;
-	p->first.v[RAW_CPU_SYSTEM_NS] = (int64_t)((double)base->runtime_ns * share);
-	p->first.v[RAW_CPU_USER_NS] = p->first.v[RAW_CPU_NS] - p->first.v[RAW_CPU_SYSTEM_NS];
-	p->first.v[RAW_VOLUNTARY] = (int64_t)base->voluntary;
-	p->first.v[RAW_INVOLUNTARY] = (int64_t)base->involuntary;
-}
-
 static int mirror(struct targets *t, uint64_t id, const struct member *m)
 {
 	struct process *p = process_find(&t->table, id);
@@ -268,22 +275,24 @@ static int mirror(struct targets *t, uint64_t id, const struct member *m)
 			return -ENOMEM;
 		p->born = m->flags & MEMBER_BORN;
 		p->ppid = m->ppid;
+		if (m->flags & MEMBER_NEW)
+			memset(&p->first, 0, sizeof(p->first));
 	}
-	if (m->flags & MEMBER_BASE && p->first.v[RAW_CPU_NS] == RAW_UNKNOWN)
-		set_base(p, &m->base);
+	if (!p->initial && !p->moves_past && !p->move_cnt)
+		p->groups_before = m->groups_first;
 	p->groups = m->groups;
 	p->executed |= p->execs != m->execs;
 	p->execs = m->execs;
 	memcpy(p->comm, m->comm, sizeof(p->comm));
 	p->comm[sizeof(p->comm) - 1] = '\0';
-	p->born_threads = m->flags & MEMBER_BORN ? (uint32_t)m->threads : BORN_THREADS_UNKNOWN;
+	p->born_threads = m->flags & MEMBER_BORN ? m->threads : BORN_THREADS_UNKNOWN;
 	if (m->flags & MEMBER_EXITED && !p->exited) {
 		p->exited = true;
 		p->gone = false; /* seen before it was told: its last switches are waited for */
 		p->exit_known = true;
 		p->exit_status = m->exit_status;
 	}
-	return 0;
+	return moves_take(p, t->kernel->skel, m);
 }
 
 /* ---- those that found no room ---- */
@@ -371,12 +380,14 @@ int targets_kernel_refresh(struct targets *t)
 /* The byte of a process that has ended stays: its PID may be another watched one by now. */
 void targets_kernel_remove(struct targets *t, const struct forgotten *f)
 {
-	size_t i;
+	uint64_t ended[FORGET_MAX];
+	size_t i, cnt = 0;
 
 	for (i = 0; i < f->cnt; i++)
-		if (process_left(f->list[i]))
-			*watched_byte(t, f->list[i]->pid) = 0;
-	bpf_reader_forget(&t->kernel->reader, f->ids, f->cnt);
+		if (!process_left(f->list[i]))
+			ended[cnt++] = f->ids[i];
+	if (cnt)
+		bpf_reader_forget(&t->kernel->reader, ended, cnt);
 }
 
 uint64_t targets_kernel_lost(const struct targets *t)

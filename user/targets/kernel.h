@@ -9,6 +9,8 @@ int targets_kernel_open(struct targets *t, char *reason);
 void targets_kernel_close(struct targets *t);
 /* Is this PID watched at this moment? */
 bool targets_kernel_watches(const struct targets *t, const struct process *p);
+/* Is it in no group? Then it is watched no more. */
+bool targets_kernel_leave(const struct targets *t, const struct process *p);
 /* Makes the kernel side watch a process that the user side found. */
 int targets_kernel_insert(struct targets *t, struct process *p);
 /* Members as the kernel side has them now, into the table. */

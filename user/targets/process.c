@@ -28,10 +28,18 @@ struct process *process_find(const struct process_table *t, uint64_t id)
 	return p;
 }
 
+static void forget_past(struct process *p)
+{
+	int i;
+
+	raw_row_clear(&p->last);
+	for (i = 0; i < RAW_LIFETIMES; i++)
+		p->first.v[i] = RAW_UNKNOWN;
+}
+
 struct process *process_add(struct process_table *t, uint64_t id)
 {
 	struct process *p = calloc(1, sizeof(*p));
-	int i;
 
 	if (!p)
 		return NULL;
@@ -41,9 +49,8 @@ struct process *process_add(struct process_table *t, uint64_t id)
 	p->fd_base = RAW_UNKNOWN;
 	p->kernel_switches_before = RAW_UNKNOWN;
 	raw_row_clear(&p->now);
-	raw_row_clear(&p->last);
-	for (i = 0; i < RAW_LIFETIMES; i++)
-		p->first.v[i] = RAW_UNKNOWN;
+	forget_past(p);
+	p->fresh = true;
 	HASH_ADD(hh, t->by_id, id, sizeof(p->id), p);
 	t->has_new = true;
 	return p;
@@ -59,9 +66,108 @@ void process_begin_read(struct process *p)
 	p->counted_switches = 0;
 }
 
+struct raw_move *process_add_move(struct process *p, uint64_t groups)
+{
+	struct raw_move *moves = reallocarray(p->moves, p->move_cnt + 1, sizeof(*moves)), *move;
+
+	if (!moves)
+		return NULL;
+	p->moves = moves;
+	move = &moves[p->move_cnt++];
+	move->groups = groups;
+	move->at_read = false;
+	raw_row_clear(&move->at);
+	return move;
+}
+
+/* A counter of one CPU may be read by a program of another while it is behind by a tick. */
+static void settle_counter(struct process *p, enum raw_id id)
+{
+	int64_t least = p->last.v[id], most = p->now.v[id];
+	uint32_t i;
+
+	for (i = 0; i < p->move_cnt; i++) {
+		int64_t *at = &p->moves[i].at.v[id];
+
+		if (*at == RAW_UNKNOWN)
+			continue;
+		if (most != RAW_UNKNOWN && *at > most)
+			*at = most;
+		if (*at < least)
+			*at = least;
+		least = *at;
+	}
+}
+
+static int64_t least_of(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+static int64_t most_of(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* Neither user nor system time may fall, nor their sum be another than the CPU time. */
+static void settle_cpu(struct raw_row *at, const struct raw_row *before, const struct raw_row *now)
+{
+	int64_t cpu = at->v[RAW_CPU_NS], system = at->v[RAW_CPU_SYSTEM_NS];
+
+	if (cpu == RAW_UNKNOWN)
+		return;
+	if (now->v[RAW_CPU_NS] != RAW_UNKNOWN)
+		system = most_of(least_of(system, now->v[RAW_CPU_SYSTEM_NS]),
+				 cpu - now->v[RAW_CPU_USER_NS]);
+	if (before->v[RAW_CPU_NS] != RAW_UNKNOWN)
+		system = most_of(least_of(system, cpu - before->v[RAW_CPU_USER_NS]),
+				 before->v[RAW_CPU_SYSTEM_NS]);
+	at->v[RAW_CPU_SYSTEM_NS] = system;
+	at->v[RAW_CPU_USER_NS] = cpu - system;
+}
+
+void process_settle_moves(struct process *p)
+{
+	uint32_t i;
+	int id;
+
+	for (i = 0; i < p->move_cnt; i++)
+		if (p->moves[i].at_read)
+			p->moves[i].at = p->now;
+	for (id = 0; id < RAW_COUNT && p->move_cnt; id++)
+		if (raw_is_told_at_moves(id) && id != RAW_CPU_USER_NS && id != RAW_CPU_SYSTEM_NS)
+			settle_counter(p, id);
+	for (i = 0; i < p->move_cnt; i++)
+		settle_cpu(&p->moves[i].at, i ? &p->moves[i - 1].at : &p->last, &p->now);
+}
+
+static void forget_moves(struct process *p)
+{
+	p->groups_before = p->groups;
+	p->moves_past += p->move_cnt;
+	p->move_cnt = 0;
+	free(p->moves);
+	p->moves = NULL;
+}
+
+void process_end_tick(struct process *p)
+{
+	p->last = p->now;
+	p->fresh &= p->now.v[RAW_CPU_NS] == RAW_UNKNOWN;
+	forget_moves(p);
+}
+
+void process_begin(struct process *p)
+{
+	forget_past(p);
+	forget_moves(p);
+	p->initial = p->told = true;
+}
+
 void process_remove(struct process_table *t, struct process *p)
 {
 	HASH_DEL(t->by_id, p);
+	free(p->moves);
 	if (p->dir_fd >= 0) {
 		close(p->dir_fd);
 		t->dirs_open--;
@@ -120,6 +226,11 @@ bool process_there(struct process_table *t, struct process *p, int proc_fd)
 bool process_ended(const struct process *p)
 {
 	return p->gone || (p->exited && !p->lives);
+}
+
+bool process_is_ending(const struct process *p)
+{
+	return p->exited || p->gone;
 }
 
 int64_t process_value_before(const struct process *p, enum raw_id id)

@@ -15,17 +15,29 @@
 #define PROCESS_FD_NONE (-1)
 #define BORN_THREADS_UNKNOWN UINT32_MAX
 
+/* A change of groups, and what the process had counted by then. */
+struct raw_move {
+	uint64_t groups;   /* after it */
+	bool at_read;	   /* noticed at this read, whose values it gets: its moment is not known */
+	struct raw_row at; /* levels are unknown */
+};
+
 struct process {
 	UT_hash_handle hh; /* beside the key: a search touches one line of memory */
 	uint64_t id;	   /* PROCESS_ID: PID and start time */
 	int32_t pid;
 	int32_t ppid;	   /* when it was first seen */
 	uint64_t groups; /* bit per growing target it is in now; 0: left them all, or a plain PID */
-	uint64_t groups_before; /* at the tick before: what it did until it left still counts */
+	uint64_t groups_before; /* at the tick before, or when it came in */
+	uint64_t groups_found;	/* rung `/proc`: by the scan under way */
+	struct raw_move *moves; /* from those to these, since the tick before; owned */
+	uint32_t move_cnt;
+	uint32_t moves_past; /* until then */
 	char comm[16];
 	uint32_t execs;
 	bool plain;	   /* target of its own, by PID */
 	bool born;	   /* under watch: its counts started at 0 */
+	bool fresh;	   /* there has been no read of it */
 	bool inserted;	   /* with its groups, by user space, into the kernel side */
 	bool initial;	   /* was there when ktally attached */
 	bool held;	   /* a command at its gate */
@@ -75,6 +87,14 @@ struct process *process_find(const struct process_table *t, uint64_t id);
 /* A new entry, everything unknown. NULL: out of memory. */
 struct process *process_add(struct process_table *t, uint64_t id);
 void process_remove(struct process_table *t, struct process *p);
+/* One move more, everything unknown. NULL: out of memory. */
+struct raw_move *process_add_move(struct process *p, uint64_t groups);
+/* After a read: no count that a move has is out of step with its neighbours'. */
+void process_settle_moves(struct process *p);
+/* The tick was used: this read is the last one. */
+void process_end_tick(struct process *p);
+/* It was there when ktally attached: whatever it did before is its history. */
+void process_begin(struct process *p);
 /* Before a read: nothing of it is known. */
 void process_begin_read(struct process *p);
 
@@ -95,6 +115,8 @@ bool process_there(struct process_table *t, struct process *p, int proc_fd);
 /* By the last read. One that takes long to give back its memory lives, and uses CPU time, after the
  * kernel said that it exits. */
 bool process_ended(const struct process *p);
+/* Has it begun to? Then its table may be gone. */
+bool process_is_ending(const struct process *p);
 /* As it stood when this interval began: at the last tick, or when it came under watch. */
 void process_before(const struct process *p, struct raw_row *ret);
 /* The same of one value; RAW_UNKNOWN is below every known one. */

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/procfs.h"
 #include "bpf/targets.h"
 #include "targets/glob.h"
@@ -27,13 +28,14 @@ struct scan {
 	struct comm_globs globs;
 	uint64_t all; /* group bit of an `all` target, or 0 */
 	uint64_t trees; /* group bits of trees: what children inherit */
+	uint64_t matched; /* of targets that one matches or not, at each look */
 };
 
 static int join(struct targets *t, const struct seen *seen)
 {
 	struct process *p = process_find(&t->table, seen->id);
 
-	if (!seen->groups || (p && !(seen->groups & ~p->groups)))
+	if (!seen->groups)
 		return 0;
 	if (!p) {
 		p = process_add(&t->table, seen->id);
@@ -42,8 +44,7 @@ static int join(struct targets *t, const struct seen *seen)
 		p->ppid = seen->ppid;
 		memcpy(p->comm, seen->comm, sizeof(p->comm));
 	}
-	p->groups |= seen->groups;
-	p->inserted = false;
+	p->groups_found |= seen->groups;
 	return 0;
 }
 
@@ -108,7 +109,7 @@ static int visit(void *ctx, pid_t pid)
 	seen->groups = s->all | glob_groups(&s->globs, seen->comm);
 	p = process_find(&s->t->table, seen->id);
 	if (p && !process_ended(p))
-		seen->groups |= p->groups;
+		seen->groups |= p->groups & ~s->matched;
 	s->t->seen.cnt++;
 	return 0;
 }
@@ -198,6 +199,8 @@ static bool scan_setup(struct scan *s)
 			s->all |= target_bit(target);
 		if (target->kind == TARGET_COMM)
 			glob_add(&s->globs, target->glob, target_bit(target));
+		if (target->kind == TARGET_COMM || target->kind == TARGET_CGROUP)
+			s->matched |= target_bit(target);
 		if (target->follow)
 			s->trees |= target_bit(target);
 		walk |= target->kind == TARGET_ALL || target->kind == TARGET_COMM || target->follow;
@@ -205,11 +208,65 @@ static bool scan_setup(struct scan *s)
 	return walk;
 }
 
+static int find_all(struct scan *s)
+{
+	struct targets *t = s->t;
+	bool walk = scan_setup(s);
+	struct process *p, *next;
+	int err;
+
+	HASH_ITER(hh, t->table.by_id, p, next)
+		p->groups_found = 0;
+	t->looked_before = t->looked;
+	t->looked = clock_ns_to_ticks(clock_boottime_ns());
+	err = scan_cgroups(t);
+	return walk && !err ? scan_proc(s) : err;
+}
+
 int targets_scan(struct targets *t)
 {
 	struct scan s = { .t = t };
-	bool walk = scan_setup(&s);
-	int err = scan_cgroups(t);
+	struct process *p, *next;
+	int err = find_all(&s);
 
-	return walk && !err ? scan_proc(&s) : err;
+	HASH_ITER(hh, t->table.by_id, p, next) {
+		p->inserted &= !(p->groups_found & ~p->groups);
+		p->groups |= p->groups_found;
+	}
+	return err;
+}
+
+static int move(struct process *p, uint64_t groups)
+{
+	struct raw_move *move = process_add_move(p, groups);
+
+	if (!move)
+		return -ENOMEM;
+	move->at_read = true;
+	p->groups = groups;
+	return 0;
+}
+
+/* A newcomer that is older than the look before did something that is not its targets'. */
+static int regroup(struct targets *t, struct process *p, uint64_t groups)
+{
+	bool comes = p->fresh && !p->groups && !p->plain;
+
+	if (!comes || PROCESS_ID_TICKS(p->id) < t->looked_before)
+		return groups == p->groups ? 0 : move(p, groups);
+	p->born = true;
+	p->groups = p->groups_before = groups;
+	return 0;
+}
+
+int targets_scan_again(struct targets *t)
+{
+	struct scan s = { .t = t };
+	struct process *p, *next;
+	int err = find_all(&s);
+
+	HASH_ITER(hh, t->table.by_id, p, next)
+		if (!err)
+			err = regroup(t, p, (p->groups & ~s.matched) | p->groups_found);
+	return err;
 }

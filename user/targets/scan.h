@@ -9,5 +9,8 @@
 /* Adds what matches to the table and its groups to what is there. Marks nobody as gone. Processes
  * that it adds have born unset. */
 int targets_scan(struct targets *t);
+/* The same, later: what matches no more leaves its groups, and born is whoever started since the
+ * look before. */
+int targets_scan_again(struct targets *t);
 
 #endif

@@ -64,16 +64,14 @@ bool target_has(const struct target *target, const struct process *p)
 	return p->groups & target_bit(target);
 }
 
-bool target_had(const struct target *target, const struct process *p)
-{
-	if (target->group == TARGET_NO_GROUP)
-		return p->id == target->root_id;
-	return (p->groups | p->groups_before) & target_bit(target);
-}
-
 bool process_left(const struct process *p)
 {
 	return !p->plain && !p->groups && !process_ended(p);
+}
+
+bool targets_leave(struct targets *t, const struct process *p)
+{
+	return process_left(p) && (!t->kernel || targets_kernel_leave(t, p));
 }
 
 const struct bpf_object *targets_object(const struct targets *t)
@@ -158,14 +156,7 @@ static int open_kernel(void *self, char *reason)
 
 static int read_proc(void *self)
 {
-	struct targets *t = self;
-	struct process *p, *next;
-	int err = targets_scan(t);
-
-	/* Whoever was not there at the first look was born since: at most one interval ago. */
-	HASH_ITER(hh, t->table.by_id, p, next)
-		p->born |= !p->initial;
-	return err;
+	return targets_scan_again(self);
 }
 
 static int read_kernel(void *self)
@@ -222,10 +213,11 @@ int targets_open(struct targets *t, const struct ladder_wish *wish)
 	if (t->kernel)
 		seen_list_free(&t->seen); /* nobody scans again */
 	HASH_ITER(hh, t->table.by_id, p, next) {
-		p->initial = ran_before(t, p) && !p->born;
+		if (ran_before(t, p) && !p->born)
+			process_begin(p);
 		p->born |= !ran_before(t, p);
-		p->told = p->initial;
 		p->held = !ran_before(t, p);
+		p->groups_before = p->groups;
 	}
 	return err;
 }

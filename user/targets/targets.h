@@ -46,6 +46,8 @@ struct targets {
 	size_t cnt;
 	int group_cnt;
 	struct process_table table;
+	uint64_t looked;	/* when the last scan began, in ticks of /proc/PID/stat; */
+	uint64_t looked_before; /* and the one before */
 	struct seen_list seen; /* by the scan under way; kept, for there is one at each tick */
 	struct ladder ladder;
 	struct bpf_shared shared; /* for instruments, once open */
@@ -82,10 +84,10 @@ int targets_release(struct targets *t, char *error);
 uint64_t target_bit(const struct target *target);
 /* Is this process a member of this target now? */
 bool target_has(const struct target *target, const struct process *p);
-/* Was it at any time since the last tick? */
-bool target_had(const struct target *target, const struct process *p);
 /* Has it left every target, alive? */
 bool process_left(const struct process *p);
+/* And not come back since the last look? Then it is watched no more, and to be forgotten. */
+bool targets_leave(struct targets *t, const struct process *p);
 /* NULL: it is not followed in the kernel. */
 const struct bpf_object *targets_object(const struct targets *t);
 uint64_t targets_lost(const struct targets *t);

@@ -15,7 +15,7 @@ void untracked_take(struct process *p, const struct untracked *u)
 	if (born != p->born_cnt)
 		p->gone = false;
 	p->born_cnt = born;
-	p->groups = u->groups;
+	p->groups = p->groups_before = u->groups;
 	p->alive = p->gone ? 0 : (uint32_t)(born - ended);
 	p->exited = born == ended;
 	if (p->alive)

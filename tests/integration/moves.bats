@@ -1,0 +1,82 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: BSD-2-Clause
+# Who changes its targets, many times within an interval, counts for each what it did there, by its own
+# account. The kernel's may be behind by one of its ticks, 10 ms at most, at each move.
+# shellcheck disable=SC2154 # status is set by record
+
+load helpers
+
+# TARGET PLACE [SLACK_US]: what the target has is what the workload did in that place. It was watched
+# before it moved for the first time, and until it told.
+assert_place() {
+	local of="last(snapshots($1)[])"
+	assert_equal "opens in $2: $(q "$of.fd_opens")" "opens in $2: $(w ".opens_$2" held.json)"
+	assert_within "CPU time in us in $2" \
+		"$(q "$of | (.cpu_user_seconds + .cpu_system_seconds) * 1e6")" \
+		"$(w ".cpu_us_$2" held.json)" "${3:-30000}"
+	assert_within "switches in $2" "$(q "$of.context_switches")" "$(w ".switches_$2" held.json)" 35
+}
+
+# What the targets share, as every interval has it, is what they counted.
+assert_clocks_close() {
+	local target
+	for target in "$@"; do
+		assert_within "on-CPU time of $target" "$(q "snapshots($target) | map(.oncpu_seconds) | add")" \
+			"$(q "snapshots($target) | last | .cpu_user_seconds + .cpu_system_seconds")" 0.0001
+	done
+}
+
+@test "moves: between two cgroups" {
+	require_root
+	make_cgroup ""
+	local top=$CGROUP a b
+	make_cgroup a
+	a=$CGROUP
+	make_cgroup b
+	b=$CGROUP
+	start_held moves "$a/cgroup.procs" "$b/cgroup.procs"
+	start_ktally -i 500ms -c "$a" -c "$b" -c "$top"
+	release_and_wait
+	next_snapshots 4
+	assert_place 0 0
+	assert_place 1 1
+	assert_equal "$(q 'last(snapshots(2)[]).fd_opens')" "$(w .opens held.json)"
+	assert_clocks_close 0 1 2
+	release
+	stop_ktally
+	assert_equal "$(q trailer.lost_events)" 0
+}
+
+@test "moves: of a process with several threads, watched by its PID, too" {
+	require_root
+	make_cgroup ""
+	local a b
+	make_cgroup a
+	a=$CGROUP
+	make_cgroup b
+	b=$CGROUP
+	start_held moves -t 3 --rounds 5 "$a/cgroup.procs" "$b/cgroup.procs"
+	start_ktally -i 500ms -p "$HELD" -c "$a" -c "$b" --processes
+	release_and_wait
+	next_snapshots 4
+	assert_place 1 0 60000
+	assert_place 2 1 60000
+	assert_equal "$(q 'last(snapshots(0)[]).fd_opens')" "$(w .opens held.json)"
+	assert_clocks_close 1 2
+	release
+	stop_ktally
+}
+
+@test "moves: from name to name" {
+	require_root
+	start_held moves name:ktm-a name:ktm-b name:other
+	start_ktally -i 500ms -C ktm-a -C 'ktm-*' -C ktm-b
+	release_and_wait
+	next_snapshots 4
+	assert_place 0 0
+	assert_place 2 1
+	assert_equal "$(q 'last(snapshots(1)[]) | [.fd_opens, .processes] | tojson')" \
+		"$(w '[.opens_0 + .opens_1, 0] | tojson' held.json)"
+	release
+	stop_ktally
+}

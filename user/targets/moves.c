@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Rows from the map `moves`. One at a time: whose they are is known, and they are few. */
+#include "targets/moves.h"
+
+#include <errno.h>
+#include <stddef.h>
+
+#include "base/bpfread.h"
+#include "bpf/fd.h"
+#include "bpf/targets.h"
+#include "targets.skel.h"
+
+#define AT(field) offsetof(struct move, field)
+
+/* What is valid where all threads were seen, and what always is. */
+static const struct {
+	enum raw_id id;
+	size_t at;
+	bool of_threads;
+} values[] = {
+	{ RAW_CPU_NS, AT(base.runtime_ns), true },
+	{ RAW_ONCPU_NS, AT(base.runtime_ns), true },
+	{ RAW_RUNQUEUE_NS, AT(run_delay_ns), true },
+	{ RAW_VOLUNTARY, AT(base.voluntary), true },
+	{ RAW_INVOLUNTARY, AT(base.involuntary), true },
+	{ RAW_FD_OPENS, AT(fd_opens), false },
+	{ RAW_FD_CLOSES, AT(fd_closes), false },
+	{ RAW_FD_OTHER_TABLE, AT(fd_other_table), false },
+	{ RAW_FD_OPEN_EAGAIN, AT(fd_errors[FD_EAGAIN]), false },
+	{ RAW_FD_OPEN_ENOENT, AT(fd_errors[FD_ENOENT]), false },
+	{ RAW_FD_OPEN_EACCES, AT(fd_errors[FD_EACCES]), false },
+	{ RAW_FD_OPEN_EMFILE, AT(fd_errors[FD_EMFILE]), false },
+	{ RAW_FD_OPEN_ENFILE, AT(fd_errors[FD_ENFILE]), false },
+};
+
+_Static_assert(sizeof(((struct move *)0)->fd_errors) / sizeof(__u64) == FD_ERROR_CNT,
+	       "one for each class of errors");
+
+/* As process_set_cpu() divides it. */
+static void divide_cpu(struct raw_row *row, const struct member_base *base)
+{
+	uint64_t sampled = base->utime_ns + base->stime_ns;
+	double share = sampled ? (double)base->stime_ns / (double)sampled : 0;
+
+	row->v[RAW_CPU_SYSTEM_NS] = (int64_t)((double)base->runtime_ns * share);
+	row->v[RAW_CPU_USER_NS] = row->v[RAW_CPU_NS] - row->v[RAW_CPU_SYSTEM_NS];
+}
+
+static void fill(struct raw_row *row, const struct move *mv)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(values) / sizeof(*values); i++)
+		if (mv->known || !values[i].of_threads)
+			row->v[values[i].id] =
+				(int64_t)*(const __u64 *)((const char *)mv + values[i].at);
+	row->v[RAW_FD_OPEN_ERRORS] = 0;
+	for (i = 0; i < FD_ERROR_CNT; i++)
+		row->v[RAW_FD_OPEN_ERRORS] += (int64_t)mv->fd_errors[i];
+	if (!mv->known)
+		return;
+	divide_cpu(row, &mv->base);
+	row->v[RAW_BLOCKED_NS] =
+		(int64_t)(mv->lifetime_ns - mv->base.runtime_ns - mv->run_delay_ns);
+}
+
+/* What is told of no moment in between is as it was. */
+static void keep(struct raw_row *row, const struct raw_row *last)
+{
+	int i;
+
+	for (i = 0; i < RAW_COUNT; i++)
+		if (raw_is_kept(i) && !raw_is_told_at_moves(i))
+			row->v[i] = last->v[i];
+}
+
+static int take(struct process *p, const struct targets_bpf *skel, const struct member *m)
+{
+	uint64_t args[] = { p->id, p->moves_past + p->move_cnt };
+	struct raw_move *to = process_add_move(p, m->groups);
+
+	if (!to)
+		return -ENOMEM;
+	keep(&to->at, &p->last);
+	if (bpf_run_program(skel->progs.targets_take_move, args, sizeof(args)) != 1)
+		return 0;
+	to->groups = skel->bss->taken_move.groups;
+	fill(&to->at, &skel->bss->taken_move);
+	return 0;
+}
+
+/* The first move of all says with what a process came in that was not born. */
+static void set_first(struct process *p)
+{
+	int i;
+
+	if (p->initial || p->moves_past || !p->move_cnt || p->first.v[RAW_CPU_NS] != RAW_UNKNOWN)
+		return;
+	for (i = 0; i < RAW_LIFETIMES; i++)
+		p->first.v[i] = p->moves[0].at.v[i];
+	if (!p->born)
+		p->last = p->moves[0].at;
+}
+
+int moves_take(struct process *p, const struct targets_bpf *skel, const struct member *m)
+{
+	int err = 0;
+
+	if (m->moves - p->moves_past > MOVES_MAX) /* there is no room for so many */
+		p->moves_past = m->moves - p->move_cnt - 1;
+	while (!err && p->moves_past + p->move_cnt != m->moves)
+		err = take(p, skel, m);
+	set_first(p);
+	return err;
+}

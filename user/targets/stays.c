@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* A walk over a process's moves. */
+#include "targets/stays.h"
+
+/* Before its i-th move. */
+static bool was_in(const struct target *target, const struct process *p, uint32_t i)
+{
+	if (target->group == TARGET_NO_GROUP)
+		return p->id == target->root_id;
+	return (i ? p->moves[i - 1].groups : p->groups_before) & target_bit(target);
+}
+
+bool target_had(const struct target *target, const struct process *p)
+{
+	uint32_t i;
+
+	for (i = 0; i <= p->move_cnt; i++)
+		if (was_in(target, p, i))
+			return true;
+	return false;
+}
+
+bool stay_next(const struct target *target, const struct process *p, uint32_t *at,
+	       struct stay *ret)
+{
+	uint32_t i = *at;
+
+	while (i <= p->move_cnt && !was_in(target, p, i))
+		i++;
+	if (i > p->move_cnt)
+		return false;
+	ret->moved_in = i > 0;
+	ret->from = i ? &p->moves[i - 1].at : &p->last;
+	while (i < p->move_cnt && was_in(target, p, i + 1))
+		i++;
+	ret->moved_out = i < p->move_cnt;
+	ret->to = ret->moved_out ? &p->moves[i].at : &p->now;
+	*at = i + 1;
+	return true;
+}
+
+bool stay_last(const struct target *target, const struct process *p, struct stay *ret)
+{
+	uint32_t at = 0;
+	bool any = false;
+
+	while (stay_next(target, p, &at, ret))
+		any = true;
+	return any;
+}
