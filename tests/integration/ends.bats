@@ -21,6 +21,12 @@ off_by_a_thread() {
 	assert_equal "$(q 'events("process_exit") | length')" 98
 }
 
+@test "ends: also where the task instrument reads /proc, which has none of it any more" {
+	require_root
+	record --processes --rung task=/proc -- "$WORKLOADS/together"
+	assert_equal "$(off_by_a_thread work.json)" ""
+}
+
 @test "ends: of processes that had threads before ktally, too" {
 	require_root
 	start_held together -n 61 --before 1

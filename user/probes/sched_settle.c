@@ -17,6 +17,21 @@ static void forget_clocks(struct raw_row *now)
 	now->v[RAW_ONCPU_NS] = now->v[RAW_RUNQUEUE_NS] = now->v[RAW_BLOCKED_NS] = RAW_UNKNOWN;
 }
 
+static uint64_t known_or_none(int64_t value)
+{
+	return value == RAW_UNKNOWN ? 0 : (uint64_t)value;
+}
+
+/* Of one that has ended and is in /proc no more, this is all that is known. */
+static void settle_cpu(struct process *p, int64_t oncpu)
+{
+	if (p->now.v[RAW_CPU_NS] != RAW_UNKNOWN && oncpu > p->now.v[RAW_CPU_NS])
+		process_set_cpu_total(p, oncpu);
+	else if (p->now.v[RAW_CPU_NS] == RAW_UNKNOWN && p->exited)
+		process_set_cpu(p, oncpu, known_or_none(process_value_before(p, RAW_CPU_USER_NS)),
+				known_or_none(process_value_before(p, RAW_CPU_SYSTEM_NS)));
+}
+
 /* The time that its threads neither ran nor waited for a CPU they slept. How long they ran is known
  * best by the task instrument while they run, to the nanosecond, and here once they have ended:
  * that one was told as the last began to end, when the kernel had yet to sum up others. */
@@ -31,8 +46,7 @@ void sched_settle_clocks(struct process *p)
 		forget_clocks(&p->now);
 		return;
 	}
-	if (p->now.v[RAW_CPU_NS] != RAW_UNKNOWN && oncpu > p->now.v[RAW_CPU_NS])
-		process_set_cpu_total(p, oncpu);
+	settle_cpu(p, oncpu);
 	sched_set_clock(p, RAW_ONCPU_NS, oncpu);
 	sched_set_clock(p, RAW_RUNQUEUE_NS, runqueue);
 	sched_set_clock(p, RAW_BLOCKED_NS, blocked > 0 ? blocked : 0);
