@@ -89,7 +89,8 @@ static int take(struct process *p, const struct targets_bpf *skel, const struct 
 	return 0;
 }
 
-/* The first move of all says with what a process came in that was not born. */
+/* The first move of all says with what a process came in that was not born. Of a command, which
+ * came in at its exec, what counts from its start is its history. */
 static void set_first(struct process *p)
 {
 	int i;
@@ -98,8 +99,9 @@ static void set_first(struct process *p)
 		return;
 	for (i = 0; i < RAW_LIFETIMES; i++)
 		p->first.v[i] = p->moves[0].at.v[i];
-	if (!p->born)
-		p->last = p->moves[0].at;
+	for (i = 0; i < RAW_COUNT; i++)
+		if (!p->born || raw_kinds[i] == RAW_COUNTER)
+			p->last.v[i] = p->moves[0].at.v[i];
 }
 
 int moves_take(struct process *p, const struct targets_bpf *skel, const struct member *m)
