@@ -48,8 +48,8 @@ static __always_inline void add_threads(struct move *mv, struct signal_struct *s
 	mv->known = node == head;
 }
 
-/* Those that ended before ktally came are in the kernel's sum alone: as add_before() has them, in
- * sched.bpf.c. */
+/* Those that ended before it was watched are in the kernel's sum alone: as add_before() has them,
+ * in sched.bpf.c. */
 static __always_inline void add_ended_threads(struct move *mv, u64 id, struct signal_struct *signal)
 {
 	struct sched_process *ended = bpf_map_lookup_elem(&sched_processes, &id);
@@ -112,6 +112,20 @@ int targets_take_move(u64 *args)
 	taken_move = *there;
 	bpf_map_delete_elem(&moves, &key);
 	return 1;
+}
+
+/* Of one that joins: what its ended threads had counted before, whose lifetimes nobody knows.
+ * Before it is watched, since then the sched instrument adds to it. */
+static __always_inline void ended_put(struct task_struct *leader, u64 id)
+{
+	struct signal_struct *signal = leader->signal;
+	struct sched_process before = {};
+
+	before.voluntary = signal->nvcsw;
+	before.involuntary = signal->nivcsw;
+	before.clocks.lifetime_ns = before.clocks.runtime_ns = signal->sum_sched_runtime;
+	if (before.clocks.runtime_ns)
+		bpf_map_update_elem(&sched_processes, &id, &before, BPF_NOEXIST);
 }
 
 /* By a helper, which makes a number of the pointer: such functions take no other. */

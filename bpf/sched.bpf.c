@@ -22,9 +22,9 @@ struct sched_process sched_untracked[UNTRACKED_MAX] = {};
 __u64 sched_changes = 0; /* of sched_processes */
 __u64 sched_lost = 0; /* switches of threads and ends of processes that found their map full */
 
-/* Set by the reader around the run of sched_now that follows new targets: what their ended threads
- * had counted before is taken from the kernel. */
-__u32 sched_prime = 0;
+/* Set by the reader around the first run of sched_now: what the ended threads of processes that had
+ * started by then, in ns of CLOCK_MONOTONIC, had counted before is taken from the kernel. */
+__u64 sched_prime = 0;
 
 static __always_inline struct sched_thread *thread_new(u64 key, struct task_struct *task,
 						       u64 process)
@@ -35,19 +35,9 @@ static __always_inline struct sched_thread *thread_new(u64 key, struct task_stru
 	t.tid = task->pid;
 	t.voluntary = task->nvcsw;
 	t.involuntary = task->nivcsw;
+	t.start_ns = task->start_time;
 	bpf_map_update_elem(&sched_threads, &key, &t, BPF_NOEXIST);
 	return bpf_map_lookup_elem(&sched_threads, &key);
-}
-
-/* NULL also for another thread's, which is then taken away. */
-static __always_inline struct sched_thread *thread_find(u64 key, struct task_struct *task)
-{
-	struct sched_thread *t = bpf_map_lookup_elem(&sched_threads, &key);
-
-	if (!t || t->tid == task->pid)
-		return t;
-	bpf_map_delete_elem(&sched_threads, &key);
-	return NULL;
 }
 
 static __always_inline struct sched_process *process_get(u64 id)
@@ -67,6 +57,40 @@ static __always_inline struct sched_process *process_get(u64 id)
 	return p;
 }
 
+/* A thread that executes becomes its process's first: it gets that one's TID and start time
+ * (de_thread, fs/exec.c), and with it the life that the other has lived already. */
+static __always_inline bool has_executed(const struct sched_thread *t, struct task_struct *task,
+					 u8 watch)
+{
+	return task->pid == task->tgid && t->process == leader_counted_id(watch, task);
+}
+
+static __noinline void take_over(struct sched_thread *t, struct task_struct *task)
+{
+	struct sched_process *p = process_get(t->process);
+
+	t->tid = task->pid;
+	if (!p)
+		return;
+	__sync_fetch_and_add(&p->clocks.lifetime_ns, task->start_time - t->start_ns);
+	__sync_fetch_and_add(&sched_changes, 1);
+}
+
+/* NULL also for another thread's, which is then taken away. */
+static __always_inline struct sched_thread *thread_find(u64 key, struct task_struct *task, u8 watch)
+{
+	struct sched_thread *t = bpf_map_lookup_elem(&sched_threads, &key);
+
+	if (!t || t->tid == task->pid)
+		return t;
+	if (has_executed(t, task, watch)) {
+		take_over(t, task);
+		return t;
+	}
+	bpf_map_delete_elem(&sched_threads, &key);
+	return NULL;
+}
+
 /* The kernel sums a thread's counters into its process when it is released (__exit_signal(), which
  * takes its sighand). That is before its last switch, but for one whose parent or tracer has yet to
  * wait for it: what a released thread still switches is in nobody's count. */
@@ -80,7 +104,7 @@ static __always_inline bool is_released(struct task_struct *task)
 static __always_inline void thread_fold(u64 key, struct task_struct *task, u8 watch)
 {
 	struct sched_process *p = process_get(counted_id(watch, task));
-	struct sched_thread *t = thread_find(key, task);
+	struct sched_thread *t = thread_find(key, task, watch);
 	bool released = is_released(task);
 	u64 voluntary = task->nvcsw - released, involuntary = task->nivcsw;
 
@@ -122,7 +146,7 @@ int BPF_PROG(sched_switch, bool preempt, struct task_struct *prev)
 	}
 	if (is_released(prev))
 		return 0;
-	t = thread_find(key, prev);
+	t = thread_find(key, prev, watch);
 	if (!t)
 		t = thread_new(key, prev, counted_id(watch, prev));
 	if (!t) {
@@ -134,32 +158,36 @@ int BPF_PROG(sched_switch, bool preempt, struct task_struct *prev)
 	return 0;
 }
 
-/* Before ktally: the ended threads of a process, whose lifetimes nobody knows. */
+static __always_inline u64 above(u64 x, u64 y)
+{
+	return x > y ? x - y : 0;
+}
+
+/* What the kernel has, and was not folded here since the programs were attached, is from before:
+ * threads whose lifetimes nobody knows. */
 static __always_inline void add_before(struct task_struct *leader)
 {
 	struct signal_struct *signal = leader->signal;
-	u64 id = leader_process_id(leader);
-	struct sched_process *p = bpf_map_lookup_elem(&sched_processes, &id);
+	struct sched_process *p = process_get(leader_process_id(leader));
+	u64 runtime_ns;
 
-	if (p)
-		return;
-	p = process_get(id);
 	if (!p)
 		return;
-	__sync_fetch_and_add(&p->voluntary, signal->nvcsw);
-	__sync_fetch_and_add(&p->involuntary, signal->nivcsw);
-	__sync_fetch_and_add(&p->clocks.lifetime_ns, signal->sum_sched_runtime);
-	__sync_fetch_and_add(&p->clocks.runtime_ns, signal->sum_sched_runtime);
+	runtime_ns = above(signal->sum_sched_runtime, p->clocks.runtime_ns);
+	__sync_fetch_and_add(&p->voluntary, above(signal->nvcsw, p->voluntary));
+	__sync_fetch_and_add(&p->involuntary, above(signal->nivcsw, p->involuntary));
+	__sync_fetch_and_add(&p->clocks.lifetime_ns, runtime_ns);
+	__sync_fetch_and_add(&p->clocks.runtime_ns, runtime_ns);
 	__sync_fetch_and_add(&sched_changes, 1);
 }
 
 /* A thread that has not switched since it was born, or since ktally came, gets its entry here. If
  * it died meanwhile, its last switch found none to take away: it is taken away here. */
-static __always_inline void thread_ensure(struct task_struct *task, u64 process)
+static __always_inline void thread_ensure(struct task_struct *task, u64 process, u8 watch)
 {
 	u64 key = (u64)task;
 
-	if (thread_find(key, task))
+	if (thread_find(key, task, watch))
 		return;
 	thread_new(key, task, process);
 	if (task_is_dead(task))
@@ -177,12 +205,14 @@ int sched_now(struct bpf_iter__task *ctx)
 	if (!task)
 		return 0;
 	watch = watched_as(task->tgid);
-	if (watch == WATCH_NONE || task_is_dead(task))
+	if (watch == WATCH_NONE)
+		return 0;
+	if (watch == WATCH_MEMBER && task->pid == task->tgid && task->start_time < sched_prime)
+		add_before(task); /* a first thread that is dead, too */
+	if (task_is_dead(task))
 		return 0;
 	rec.process = counted_id(watch, task);
-	if (sched_prime && watch == WATCH_MEMBER && task->pid == task->tgid)
-		add_before(task);
-	thread_ensure(task, rec.process);
+	thread_ensure(task, rec.process, watch);
 	rec.clocks.lifetime_ns = bpf_ktime_get_ns() - task->start_time;
 	rec.clocks.runtime_ns = task->se.sum_exec_runtime;
 	rec.clocks.run_delay_ns = task->sched_info.run_delay + task_waiting_ns(task);

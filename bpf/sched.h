@@ -15,6 +15,7 @@ struct sched_thread {
 	__u64 process;	   /* PROCESS_ID */
 	__u64 voluntary;   /* the kernel's own nvcsw at the last switch, from before ktally too */
 	__u64 involuntary; /* nivcsw */
+	__u64 start_ns;	   /* CLOCK_MONOTONIC, when it was born */
 	__s32 tid;
 	__u32 session;	   /* the reader's, see read.bpf.h */
 };

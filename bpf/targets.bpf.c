@@ -186,6 +186,8 @@ static __always_inline void watch(struct task_struct *leader, u64 groups, u32 fl
 	m.threads = 1;
 	m.moves = has_past;
 	bpf_probe_read_kernel_str(m.comm, sizeof(m.comm), leader->comm);
+	if (has_past)
+		ended_put(leader, id);
 	if (has_past && move_put(leader, groups, 0))
 		__sync_fetch_and_add(&members_lost, 1);
 	if (bpf_map_update_elem(&members, &id, &m, BPF_ANY)) {

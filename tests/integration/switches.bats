@@ -150,6 +150,34 @@ compare_at_rest() {
 	assert_output true
 }
 
+# The one that executes gets its first thread's start time, with the life that this one has lived.
+@test "switches: a thread that executes does not live its process's life a second time" {
+	require_root
+	record -- /usr/bin/python3 -c 'import os, threading, time
+time.sleep(0.7)
+threading.Thread(target=lambda: os.execv("/bin/sleep", ["sleep", "0.5"])).start()
+time.sleep(9)'
+	assert_equal "$(q 'snapshots | map(select((.blocked_seconds // 0) > .interval_seconds * 2 + 0.05)) | length')" 0
+	assert_within "time asleep" "$(q 'snapshots | map(.blocked_seconds) | add')" 1.2 0.4
+}
+
+# Those that ended before, and those that end while ktally comes.
+@test "switches: attached to a process whose threads come and go, nothing is missing" {
+	require_root
+	/usr/bin/python3 -c 'import threading, time
+while True:
+    threads = [threading.Thread(target=time.sleep, args=(0.001,)) for i in range(3)]
+    for t in threads: t.start()
+    for t in threads: t.join()' &
+	started+=($!)
+	sleep 0.7
+	start_ktally -p $!
+	next_snapshots 3
+	assert_between "switches from before" "$(q 'snapshots[0].context_switches')" 300 1000000
+	assert_between "unattributed" "$(q 'snapshots | map(.context_switches_unattributed) | max')" 0 5
+	stop_ktally
+}
+
 @test "switches: the idle task is nobody" {
 	require_root
 	record -a --processes -n 2

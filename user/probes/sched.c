@@ -10,6 +10,7 @@
 #include <bpf/libbpf.h>
 
 #include "base/bpfread.h"
+#include "base/clock.h"
 #include "base/procfs.h"
 #include "bpf/sched.h"
 #include "bpf/targets.h"
@@ -24,6 +25,7 @@ struct sched {
 	struct bpf_reader threads;
 	struct bpf_reader now; /* struct sched_now_rec */
 	struct sched_process untracked[UNTRACKED_MAX]; /* as of the read of `processes` */
+	uint64_t attached_ns; /* CLOCK_MONOTONIC; 0 once targets have been primed */
 	bool has_left; /* since the last walk over `threads`: it may hold what nobody wants */
 };
 
@@ -55,8 +57,9 @@ static void destroy(void *self)
 	free(s);
 }
 
-/* Runs the iterator once for its effect: what new targets counted before is taken from the kernel.
- */
+/* Runs the iterator once for its effect: each thread of new targets gets its entry. What their
+ * ended threads had counted before is taken from the kernel: at the first time here, for one that
+ * joins later by the program that sees it do so. */
 static int prime(void *self)
 {
 	struct sched *s = self;
@@ -64,9 +67,10 @@ static int prime(void *self)
 
 	if (!s->skel)
 		return 0;
-	s->skel->bss->sched_prime = 1;
+	s->skel->bss->sched_prime = s->attached_ns;
 	err = bpf_reader_read(&s->now);
-	s->skel->bss->sched_prime = 0;
+	s->skel->bss->sched_prime = s->attached_ns = 0;
+	__atomic_fetch_add(&s->skel->bss->sched_changes, 1, __ATOMIC_SEQ_CST);
 	return err;
 }
 
@@ -115,6 +119,7 @@ static int open_tp_btf(void *self, char *reason)
 	err = start_bpf(s, reason);
 	if (err)
 		close_bpf(s);
+	s->attached_ns = clock_monotonic_ns();
 	return err;
 }
 
