@@ -10,7 +10,7 @@
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, MOVES_MAX);
+	__uint(max_entries, MOVES_MIN);
 	__type(key, struct move_key);
 	__type(value, struct move);
 } moves SEC(".maps");

@@ -60,7 +60,7 @@ struct member {
 
 /* A move is what a process had counted when its groups changed. Value of the map `moves`, whose
  * entries user space takes out. All values are of 64 bits, see user/targets/moves.c. */
-#define MOVES_MAX	 1024
+#define MOVES_MIN	 16
 #define MOVE_THREADS_MAX 256 /* of a process with more it is not known what they had used */
 
 struct move_key {

@@ -28,7 +28,7 @@ static void set(struct rows *r, enum raw_id id, int64_t prev, int64_t now)
 
 static double derive_over(struct rows *r, double seconds, enum metric_id id)
 {
-	snapshot_derive(&r->prev, r->prev_zero, &r->now, seconds, HOST_BYTES, r->v);
+	snapshot_derive(&r->prev, r->prev_zero, &r->now, &r->now, seconds, HOST_BYTES, r->v);
 	return r->v[id];
 }
 
@@ -157,7 +157,7 @@ static void a_share_of_the_host_needs_the_host(void **state)
 	rows_init(&r);
 	set(&r, RAW_RSS_BYTES, 0, 2LL << 30);
 	assert_same_double(derive(&r, METRIC_MEMORY_PERCENT), 25.0);
-	snapshot_derive(&r.prev, false, &r.now, 1, 0, r.v);
+	snapshot_derive(&r.prev, false, &r.now, &r.now, 1, 0, r.v);
 	assert_nan(r.v[METRIC_MEMORY_PERCENT]);
 }
 

@@ -193,10 +193,18 @@ static void a_move_of_which_nothing_is_known_leaves_both_without(void **state)
 	a.moved_out = false;
 	group_begin(&to, ALL_PROVIDED, true);
 	add(&to, &a);
+	group_now(&to, &total);
+	assert_true(total.v[RAW_CPU_NS] == RAW_UNKNOWN);
+	settle(&a);
+	a.moved_in = false;
+	a.now.v[RAW_CPU_NS] = 17;
 	group_begin(&to, ALL_PROVIDED, true);
+	add(&to, &a);
 	group_total(&to, &total);
 	assert_int_equal(total.v[RAW_FD_OPENS], 6);
 	assert_true(total.v[RAW_CPU_NS] == RAW_UNKNOWN);
+	group_now(&to, &total); /* later intervals are whole */
+	assert_int_equal(total.v[RAW_CPU_NS] - to.prev.v[RAW_CPU_NS], 6);
 }
 
 /* A process there at attach counts with its life, which it has not lived in this interval. */

@@ -163,9 +163,10 @@ static void fill_target(struct ktally_monitor *m, size_t index, struct snapshot 
 {
 	const struct target *target = &m->targets.list[index];
 	struct target_state *state = &m->states[index];
-	struct raw_row total;
+	struct raw_row now, total;
 
 	stamp(m, index, s);
+	group_now(&state->group, &now);
 	group_total(&state->group, &total);
 	s->pids_untracked = m->targets.kernel ? (double)state->untracked : NAN;
 	s->scope = monitor_scope(target);
@@ -174,8 +175,8 @@ static void fill_target(struct ktally_monitor *m, size_t index, struct snapshot 
 	s->start_ticks = PROCESS_ID_TICKS(target->root_id);
 	memcpy(s->comm, state->comm, sizeof(s->comm));
 	s->processes = state->group.processes;
-	snapshot_derive(&state->group.prev, target->kind == TARGET_COMMAND, &total,
-			m->tick_interval, m->host_memory_bytes, s->v);
+	snapshot_derive(&state->group.prev, target->kind == TARGET_COMMAND, &now,
+			&total, m->tick_interval, m->host_memory_bytes, s->v);
 	ask_callbacks(m, index);
 	monitor_doors_target(m, index);
 	s->custom = m->custom;
@@ -213,7 +214,7 @@ static void derive_member(const struct ktally_monitor *m, size_t index, const st
 	if (!stay_last(&m->targets.list[index], p, &stay))
 		return;
 	snapshot_derive(stay.moved_in ? stay.from : &before, p->born && !stay.moved_in, stay.to,
-			m->tick_interval, m->host_memory_bytes, s->v);
+			stay.to, m->tick_interval, m->host_memory_bytes, s->v);
 }
 
 static void fill_member(struct ktally_monitor *m, size_t index, const struct process *p,

@@ -43,7 +43,8 @@ static double raw_delta(const struct raw_row *prev, bool prev_zero, const struct
 }
 
 void snapshot_derive(const struct raw_row *prev, bool prev_zero, const struct raw_row *now,
-		     double interval_seconds, uint64_t host_memory_bytes, double *values)
+		     const struct raw_row *total, double interval_seconds,
+		     uint64_t host_memory_bytes, double *values)
 {
 	size_t i;
 
@@ -52,9 +53,9 @@ void snapshot_derive(const struct raw_row *prev, bool prev_zero, const struct ra
 		double v = NAN;
 
 		if (m->derive == DERIVE_VALUE)
-			v = raw_sum(now, m, false);
+			v = raw_sum(total, m, false);
 		else if (m->derive == DERIVE_OF_HOST)
-			v = host_memory_bytes ? raw_sum(now, m, false) / (double)host_memory_bytes
+			v = host_memory_bytes ? raw_sum(total, m, false) / (double)host_memory_bytes
 					      : NAN;
 		else
 			v = raw_delta(prev, prev_zero, now, m);
@@ -130,6 +131,7 @@ static void add_unknown(struct group *g, const struct group_member *m)
 	int i;
 
 	for (i = 0; i < RAW_COUNT; i++) {
+		g->lacking |= (uint64_t)tears(m, i) << i;
 		g->unknown |= (uint64_t)tears(m, i) << i;
 		if (m->now->v[i] != RAW_UNKNOWN)
 			continue;
@@ -138,14 +140,24 @@ static void add_unknown(struct group *g, const struct group_member *m)
 	}
 }
 
-void group_total(const struct group *g, struct raw_row *ret)
+static void total_without(const struct group *g, uint64_t bits, struct raw_row *ret)
 {
 	int i;
 
 	*ret = g->total;
 	for (i = 0; i < RAW_COUNT; i++)
-		if ((g->lacking | g->unknown) & (1ULL << i))
+		if (bits & (1ULL << i))
 			ret->v[i] = RAW_UNKNOWN;
+}
+
+void group_total(const struct group *g, struct raw_row *ret)
+{
+	total_without(g, g->lacking | g->unknown, ret);
+}
+
+void group_now(const struct group *g, struct raw_row *ret)
+{
+	total_without(g, g->lacking, ret);
 }
 
 void group_add(struct group *g, const struct group_member *m)

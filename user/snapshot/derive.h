@@ -10,9 +10,11 @@
 
 /* values: METRIC_COUNT doubles, rounded as they are printed, so that a rule judges the same number
  * live and in a recording; NaN where unknown. prev_zero: what prev does not know counts as 0,
- * since the process was born after it. */
+ * since the process was born after it. total: what is shown of now as it is, which may be less than
+ * what is known of its difference to prev. */
 void snapshot_derive(const struct raw_row *prev, bool prev_zero, const struct raw_row *now,
-		     double interval_seconds, uint64_t host_memory_bytes, double *values);
+		     const struct raw_row *total, double interval_seconds,
+		     uint64_t host_memory_bytes, double *values);
 
 /* A target of many processes, over ticks: what it keeps of members that have ended or left. */
 struct group {
@@ -20,7 +22,7 @@ struct group {
 	struct raw_row prev;  /* the tick before; unknown before the first */
 	uint32_t processes;   /* alive */
 	uint64_t lacking;     /* bits of raw values that are incomplete at this tick, */
-	uint64_t unknown;     /* and of those that are from now on */
+	uint64_t unknown;     /* and of those whose sum is from now on */
 };
 
 void group_init(struct group *g);
@@ -38,7 +40,9 @@ struct group_member {
 	bool closes_balance; /* it has one, and this is the last that will be known of it */
 };
 void group_add(struct group *g, const struct group_member *m);
-/* After the last member of this tick: the total as far as it is complete. */
+/* After the last member of this tick: the total as far as it is complete, */
 void group_total(const struct group *g, struct raw_row *ret);
+/* and as far as its difference to prev is. */
+void group_now(const struct group *g, struct raw_row *ret);
 
 #endif

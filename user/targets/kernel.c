@@ -108,6 +108,23 @@ static uint32_t processes_room(const struct targets *t)
 	return named > GROWING_CAPACITY / 16 ? named + GROWING_CAPACITY : GROWING_CAPACITY;
 }
 
+/* Moves that nobody has read yet: a command makes one, some change their cgroup, and a name may
+ * change at each exec. */
+static uint32_t moves_room(const struct targets *t)
+{
+	uint32_t least = MOVES_MIN, room = least;
+	size_t i;
+
+	for (i = 0; i < t->cnt; i++) {
+		if (t->list[i].kind == TARGET_CGROUP)
+			least = t->shared.capacity / 16;
+		if (t->list[i].kind == TARGET_COMM)
+			least = t->shared.capacity;
+		room = least > room ? least : room;
+	}
+	return room;
+}
+
 static void size_maps(struct targets *t)
 {
 	uint32_t pid_max = 4194304;
@@ -155,6 +172,7 @@ static int start(struct targets *t, struct targets_kernel *k, char *reason)
 	bpf_map__set_max_entries(k->skel->maps.sched_threads, threads_room(t->shared.capacity));
 	bpf_map__set_max_entries(k->skel->maps.sched_processes, t->shared.capacity);
 	bpf_map__set_max_entries(k->skel->maps.fd_processes, t->shared.capacity);
+	bpf_map__set_max_entries(k->skel->maps.moves, moves_room(t));
 	bpf_reader_enable(&t->shared, k->skel->progs.members_read, k->skel->progs.members_forget);
 	load_to_run(k->skel->progs.targets_take_move);
 	load_to_run(k->skel->progs.targets_leave);

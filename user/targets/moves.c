@@ -10,6 +10,8 @@
 #include "bpf/targets.h"
 #include "targets.skel.h"
 
+#define MOVES_OF_ONE_MAX 4096 /* in an interval; of one with more nothing is known */
+
 #define AT(field) offsetof(struct move, field)
 
 /* What is valid where all threads were seen, and what always is. */
@@ -108,7 +110,7 @@ int moves_take(struct process *p, const struct targets_bpf *skel, const struct m
 {
 	int err = 0;
 
-	if (m->moves - p->moves_past > MOVES_MAX) /* there is no room for so many */
+	if (m->moves - p->moves_past > MOVES_OF_ONE_MAX)
 		p->moves_past = m->moves - p->move_cnt - 1;
 	while (!err && p->moves_past + p->move_cnt != m->moves)
 		err = take(p, skel, m);
