@@ -12,7 +12,7 @@
 struct one {
 	struct raw_row now;
 	struct raw_row last;
-	struct raw_start first;
+	struct raw_row first;
 	uint32_t alive;
 	bool whole;
 	bool closes_balance;
@@ -24,8 +24,7 @@ static void one_init(struct one *o)
 {
 	raw_row_clear(&o->now);
 	raw_row_clear(&o->last);
-	for (size_t i = 0; i < RAW_LIFETIMES; i++)
-		o->first.v[i] = RAW_UNKNOWN;
+	raw_row_clear(&o->first);
 	o->alive = 1;
 	o->whole = o->closes_balance = o->moved_in = o->moved_out = false;
 }

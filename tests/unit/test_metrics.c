@@ -81,13 +81,6 @@ static void what_the_dead_leave_behind(void **state)
 	assert_false(raw_is_kept(RAW_OPEN_FDS_LIMIT));
 }
 
-static void what_counts_from_the_start_comes_first(void **state)
-{
-	(void)state;
-	for (int i = 0; i < RAW_COUNT; i++)
-		assert_int_equal(raw_kinds[i] == RAW_LIFETIME, i < RAW_LIFETIMES);
-}
-
 static void a_cleared_row_knows_nothing(void **state)
 {
 	struct raw_row row = { { 0 } };
@@ -121,7 +114,6 @@ int main(void)
 		cmocka_unit_test(names_are_unique_and_found),
 		cmocka_unit_test(derivations_fit_their_raw_values),
 		cmocka_unit_test(raw_values_fit_into_a_mask),
-		cmocka_unit_test(what_counts_from_the_start_comes_first),
 		cmocka_unit_test(what_the_dead_leave_behind),
 		cmocka_unit_test(a_cleared_row_knows_nothing),
 		cmocka_unit_test(the_public_table_is_the_same),

@@ -37,7 +37,6 @@ static void a_new_process_knows_nothing(void **state)
 	for (i = 0; i < RAW_COUNT; i++) {
 		assert_true(p->now.v[i] == RAW_UNKNOWN);
 		assert_true(p->last.v[i] == RAW_UNKNOWN);
-		assert_true(raw_start_of(&p->first, (int)i) == RAW_UNKNOWN);
 	}
 	assert_true(p->fd_base == RAW_UNKNOWN);
 	assert_false(process_ended(p));
@@ -147,16 +146,23 @@ static void the_interval_begins_at_the_last_tick_or_the_first_sight(void **state
 {
 	struct process_table t = { 0 };
 	struct process *p = process_add(&t, PROCESS_ID(1, 1));
+	struct raw_move *first;
 	struct raw_row before;
 
 	(void)state;
-	p->first.v[RAW_CPU_NS] = 10;
-	p->first.v[RAW_VOLUNTARY] = 20;
+	assert_null(process_first(p));
+	p->had_past = true;
+	first = process_add_move(p, 1);
+	assert_ptr_equal(process_first(p), &first->at);
+	first->at.v[RAW_CPU_NS] = 10;
+	first->at.v[RAW_VOLUNTARY] = 20;
 	p->last.v[RAW_VOLUNTARY] = 30;
 	process_before(p, &before);
 	assert_int_equal(before.v[RAW_CPU_NS], 10);
 	assert_int_equal(before.v[RAW_VOLUNTARY], 30);
 	assert_true(before.v[RAW_ONCPU_NS] == RAW_UNKNOWN);
+	process_end_tick(p);
+	assert_null(process_first(p));
 	process_table_fini(&t);
 }
 

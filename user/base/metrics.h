@@ -32,18 +32,6 @@ struct raw_row {
 	int64_t v[RAW_COUNT]; /* RAW_UNKNOWN where nobody could say */
 };
 
-/* What a process may have counted before it came under watch: only what counts from its start. */
-#define RAW_LIFETIMES (RAW_INVOLUNTARY + 1)
-
-struct raw_start {
-	int64_t v[RAW_LIFETIMES];
-};
-
-static inline int64_t raw_start_of(const struct raw_start *start, int raw)
-{
-	return raw < RAW_LIFETIMES ? start->v[raw] : RAW_UNKNOWN;
-}
-
 /* How a metric follows from raw values a and b (b may be RAW_NONE) of this tick and the last. */
 enum derive {
 	DERIVE_VALUE,   /* (a + b) * scale */

@@ -46,7 +46,7 @@ static void add_stay(struct group *g, const struct process *p, const struct stay
 {
 	struct group_member member = { .now = s->to,
 				       .last = s->from,
-				       .first = &p->first,
+				       .first = process_first(p),
 				       .moved_in = s->moved_in,
 				       .moved_out = s->moved_out,
 				       .whole = p->untracked };

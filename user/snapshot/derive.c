@@ -98,7 +98,7 @@ static bool tears(const struct group_member *m, int raw)
  * but it is not this interval's: *ret_before of it goes into the tick before. */
 static int64_t contribution(const struct group_member *m, int raw, int64_t *ret_before)
 {
-	int64_t now = m->now->v[raw], first = raw_start_of(m->first, raw);
+	int64_t now = m->now->v[raw], first = m->first ? m->first->v[raw] : RAW_UNKNOWN;
 
 	*ret_before = 0;
 	if (!raw_is_kept(raw))

@@ -32,7 +32,7 @@ void group_begin(struct group *g, uint64_t provided, bool keep_gauges);
 struct group_member {
 	const struct raw_row *now; /* or when it moved out */
 	const struct raw_row *last; /* or when it moved in */
-	const struct raw_start *first; /* when it came under watch */
+	const struct raw_row *first; /* with what it came in at this interval; or NULL */
 	bool moved_in; /* else all that it ever counted is the target's */
 	bool moved_out;
 	uint32_t alive; /* processes: 1, or 0 of one that has ended */

@@ -293,11 +293,11 @@ static int mirror(struct targets *t, uint64_t id, const struct member *m)
 			return -ENOMEM;
 		p->born = m->flags & MEMBER_BORN;
 		p->ppid = m->ppid;
-		if (m->flags & MEMBER_NEW)
-			memset(&p->first, 0, sizeof(p->first));
 	}
-	if (!p->initial && !p->moves_past && !p->move_cnt)
+	if (!p->initial && !p->moves_past && !p->move_cnt) {
 		p->groups_before = m->groups_first;
+		p->had_past = !(m->flags & MEMBER_NEW);
+	}
 	p->groups = m->groups;
 	p->executed |= p->execs != m->execs;
 	p->execs = m->execs;

@@ -91,19 +91,15 @@ static int take(struct process *p, const struct targets_bpf *skel, const struct 
 	return 0;
 }
 
-/* The first move of all says with what a process came in that was not born. Of a command, which
- * came in at its exec, what counts from its start is its history. */
-static void set_first(struct process *p)
+/* It is not counted from its start, but from where it came in. */
+static void set_last(struct process *p)
 {
+	const struct raw_row *first = process_first(p);
 	int i;
 
-	if (p->initial || p->moves_past || !p->move_cnt || p->first.v[RAW_CPU_NS] != RAW_UNKNOWN)
-		return;
-	for (i = 0; i < RAW_LIFETIMES; i++)
-		p->first.v[i] = p->moves[0].at.v[i];
-	for (i = 0; i < RAW_COUNT; i++)
+	for (i = 0; first && i < RAW_COUNT; i++)
 		if (!p->born || raw_kinds[i] == RAW_COUNTER)
-			p->last.v[i] = p->moves[0].at.v[i];
+			p->last.v[i] = first->v[i];
 }
 
 int moves_take(struct process *p, const struct targets_bpf *skel, const struct member *m)
@@ -114,6 +110,6 @@ int moves_take(struct process *p, const struct targets_bpf *skel, const struct m
 		p->moves_past = m->moves - p->move_cnt - 1;
 	while (!err && p->moves_past + p->move_cnt != m->moves)
 		err = take(p, skel, m);
-	set_first(p);
+	set_last(p);
 	return err;
 }

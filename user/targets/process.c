@@ -28,15 +28,6 @@ struct process *process_find(const struct process_table *t, uint64_t id)
 	return p;
 }
 
-static void forget_past(struct process *p)
-{
-	int i;
-
-	raw_row_clear(&p->last);
-	for (i = 0; i < RAW_LIFETIMES; i++)
-		p->first.v[i] = RAW_UNKNOWN;
-}
-
 struct process *process_add(struct process_table *t, uint64_t id)
 {
 	struct process *p = calloc(1, sizeof(*p));
@@ -49,7 +40,7 @@ struct process *process_add(struct process_table *t, uint64_t id)
 	p->fd_base = RAW_UNKNOWN;
 	p->kernel_switches_before = RAW_UNKNOWN;
 	raw_row_clear(&p->now);
-	forget_past(p);
+	raw_row_clear(&p->last);
 	p->fresh = true;
 	HASH_ADD(hh, t->by_id, id, sizeof(p->id), p);
 	t->has_new = true;
@@ -159,9 +150,10 @@ void process_end_tick(struct process *p)
 
 void process_begin(struct process *p)
 {
-	forget_past(p);
+	raw_row_clear(&p->last);
 	forget_moves(p);
 	p->initial = p->told = true;
+	p->had_past = false;
 }
 
 void process_remove(struct process_table *t, struct process *p)
@@ -233,9 +225,16 @@ bool process_is_ending(const struct process *p)
 	return p->exited || p->gone;
 }
 
+const struct raw_row *process_first(const struct process *p)
+{
+	return p->had_past && p->move_cnt && !p->moves_past ? &p->moves[0].at : NULL;
+}
+
 int64_t process_value_before(const struct process *p, enum raw_id id)
 {
-	return p->last.v[id] == RAW_UNKNOWN ? raw_start_of(&p->first, id) : p->last.v[id];
+	const struct raw_row *first = process_first(p);
+
+	return p->last.v[id] == RAW_UNKNOWN && first ? first->v[id] : p->last.v[id];
 }
 
 void process_before(const struct process *p, struct raw_row *ret)

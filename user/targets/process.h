@@ -35,23 +35,24 @@ struct process {
 	uint32_t moves_past; /* until then */
 	char comm[16];
 	uint32_t execs;
-	bool plain;	   /* target of its own, by PID */
-	bool born;	   /* under watch: its counts started at 0 */
-	bool fresh;	   /* there has been no read of it */
-	bool inserted;	   /* with its groups, by user space, into the kernel side */
-	bool initial;	   /* was there when ktally attached */
-	bool held;	   /* a command at its gate */
-	bool untracked;	   /* no process, but those that are counted together; pid 0, born, told */
-	bool told;	   /* its start is in the stream, or it was there before */
-	bool exited;	   /* the kernel said that its last thread begins to end */
-	bool gone;	   /* a reader found it missing */
-	bool exit_known;
-	bool seen;	   /* by the task instrument, at this read */
-	bool lives;	   /* it had a thread that was not dead, */
-	bool may_run;	   /* one that was on a CPU */
-	bool unknown_fds;      /* of an untracked entry: one has a table too large to be read */
-	bool unknown_files;
-	bool executed;	   /* since the last event that said so */
+	bool plain : 1;	   /* target of its own, by PID */
+	bool born : 1;	   /* under watch: its counts started at 0, or are all its targets' */
+	bool had_past : 1; /* when it came in: its first move says which */
+	bool fresh : 1;	   /* there has been no read of it */
+	bool inserted : 1; /* with its groups, by user space, into the kernel side */
+	bool initial : 1;  /* was there when ktally attached */
+	bool held : 1;	   /* a command at its gate */
+	bool untracked : 1; /* no process, but those that are counted together; pid 0, born, told */
+	bool told : 1;	   /* its start is in the stream, or it was there before */
+	bool exited : 1;   /* the kernel said that its last thread begins to end */
+	bool gone : 1;	   /* a reader found it missing */
+	bool exit_known : 1;
+	bool seen : 1;	   /* by the task instrument, at this read */
+	bool lives : 1;	   /* it had a thread that was not dead, */
+	bool may_run : 1;  /* one that was on a CPU */
+	bool unknown_fds : 1; /* of an untracked entry: one has a table too large to be read */
+	bool unknown_files : 1;
+	bool executed : 1; /* since the last event that said so */
 	uint8_t grace;	   /* reads since exited in which threads of it were still switching */
 	int exit_status;   /* as from waitpid(2) */
 	int dir_fd;	   /* /proc/PID, or PROCESS_FD_NONE */
@@ -69,7 +70,6 @@ struct process {
 	int64_t fd_base; /* open descriptors when its counting began; RAW_UNKNOWN: not yet known */
 	struct raw_row now;
 	struct raw_row last; /* what was known at the tick before */
-	struct raw_start first; /* what is known of the moment at which it came under watch */
 };
 
 /* dirs_max: so many directories below /proc are kept open, and no more: this process may have other
@@ -117,6 +117,8 @@ bool process_there(struct process_table *t, struct process *p, int proc_fd);
 bool process_ended(const struct process *p);
 /* Has it begun to? Then its table may be gone. */
 bool process_is_ending(const struct process *p);
+/* With what it came in, if that was in this interval and there was something; else NULL. */
+const struct raw_row *process_first(const struct process *p);
 /* As it stood when this interval began: at the last tick, or when it came under watch. */
 void process_before(const struct process *p, struct raw_row *ret);
 /* The same of one value; RAW_UNKNOWN is below every known one. */
