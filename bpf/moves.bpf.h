@@ -10,6 +10,13 @@
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 64);
+	__type(key, u64);
+	__type(value, struct member);
+} members SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, MOVES_MIN);
 	__type(key, struct move_key);
 	__type(value, struct move);
@@ -105,8 +112,11 @@ SEC("?raw_tp")
 int targets_take_move(u64 *args)
 {
 	struct move_key key = { .process = args[0], .number = args[1] };
+	struct member *m = bpf_map_lookup_elem(&members, &key.process);
 	struct move *there = bpf_map_lookup_elem(&moves, &key);
 
+	if (m)
+		m->moves_taken = args[1] + 1;
 	if (!there)
 		return 0;
 	taken_move = *there;

@@ -14,13 +14,6 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 64);
-	__type(key, u64);
-	__type(value, struct member);
-} members SEC(".maps");
-
 /* Which groups a slot of `untracked` is for: whoever comes first. A map, since 5.10 has no other
  * operation that tests and sets. */
 struct {
@@ -256,7 +249,7 @@ static __always_inline u32 parent_of(struct task_struct *task)
  * it. */
 static __always_inline void move(struct task_struct *leader, struct member *m, u64 groups)
 {
-	if (move_put(leader, groups, m->moves))
+	if (m->moves - m->moves_taken >= MOVES_OF_ONE_MAX || move_put(leader, groups, m->moves))
 		__sync_fetch_and_add(&members_lost, 1);
 	m->groups = groups;
 	__sync_fetch_and_add(&m->moves, 1);
@@ -358,18 +351,19 @@ int BPF_PROG(targets_rename, struct task_struct *task, const char *comm)
 	if (task->pid != task->tgid || task->flags & PF_KTHREAD)
 		return 0;
 	bpf_probe_read_kernel_str(name, sizeof(name), comm);
-	m = member_of(task);
+	if (comm_groups)
+		regroup(task, comm_groups, groups_by_comm(name));
+	m = member_of(task); /* who has joined has its old name */
 	if (m) {
 		__builtin_memcpy(m->comm, name, sizeof(name));
 		members_changed();
 	}
-	if (comm_groups)
-		regroup(task, comm_groups, groups_by_comm(name));
 	return 0;
 }
 
 /* Attached to nothing, run by user space with a process and how many moves of it were read: 1 if it
- * is in no group. Then it is watched no more, in one step with the look, since it may come back. */
+ * is in no group. Then it is watched no more, and what was counted of it is gone: in one step with
+ * the look, since it may come back, and then begins anew. */
 SEC("?raw_tp")
 int targets_leave(u64 *args)
 {
@@ -380,20 +374,36 @@ int targets_leave(u64 *args)
 	if (!m || !byte || m->groups || m->moves != args[1] || m->flags & MEMBER_EXITED)
 		return 0;
 	*byte = WATCH_NONE;
+	bpf_map_delete_elem(&sched_processes, &id);
+	bpf_map_delete_elem(&fd_processes, &id);
 	bpf_map_delete_elem(&members, &id);
 	members_changed();
 	return 1;
 }
 
-/* Fires for every hierarchy; the task's own v2 cgroup, after the move, says what counts. */
+/* As a number, which is what global functions take. */
+static __always_inline u64 address_of(void *pointer)
+{
+	u64 address = 0;
+
+	bpf_probe_read_kernel(&address, sizeof(address), &pointer);
+	return address;
+}
+
+/* Fires for every hierarchy; the task's own v2 cgroup, after the move, says what counts. A first
+ * thread that has ended stays behind when the others go (cgroup_migrate_add_task). */
 SEC("?tp_btf/cgroup_attach_task")
 int BPF_PROG(targets_attach, struct cgroup *dst, const char *path, struct task_struct *task,
 	     bool threadgroup)
 {
 	struct task_struct *leader = task->group_leader;
 
-	if (!(leader->flags & PF_KTHREAD))
+	if (leader->flags & PF_KTHREAD)
+		return 0;
+	if (!(leader->flags & PF_EXITING))
 		regroup(leader, cgroup_groups, groups_by_cgroup(leader));
+	else if (!BPF_CORE_READ(dst, root, hierarchy_id)) /* v2's, and no other's, is 0 */
+		regroup(leader, cgroup_groups, groups_by_cgroup_at(address_of(dst)));
 	return 0;
 }
 

@@ -56,11 +56,14 @@ struct member {
 	char comm[16];
 	__u32 threads;	   /* of a newborn: those that it ever had */
 	__u32 moves;	   /* changes of groups, and how it came in if it was not born so */
+	__u32 moves_taken; /* by user space, which has asked for them by number */
+	__u32 unused;
 };
 
 /* A move is what a process had counted when its groups changed. Value of the map `moves`, whose
  * entries user space takes out. All values are of 64 bits, see user/targets/moves.c. */
 #define MOVES_MIN	 16
+#define MOVES_OF_ONE_MAX 256 /* that nobody has taken yet; of more nothing is known */
 #define MOVE_THREADS_MAX 256 /* of a process with more it is not known what they had used */
 
 struct move_key {

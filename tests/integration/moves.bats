@@ -80,3 +80,43 @@ assert_clocks_close() {
 	release
 	stop_ktally
 }
+
+# More moves of one process than there is room for: what it did is known to neither target, and said to be
+# lost; what another does is, and what it does in later intervals.
+@test "moves: more than there is room for" {
+	require_root
+	make_cgroup ""
+	local a b
+	make_cgroup a
+	a=$CGROUP
+	make_cgroup b
+	b=$CGROUP
+	start_held moves --rounds 997 --ms 0 -n 1 "$a/cgroup.procs" "$b/cgroup.procs"
+	start_ktally -i 1s -c "$a" -c "$b"
+	release_and_wait
+	wait_for "a loss" record_is_there 'last_snapshot.lost_events > 0'
+	assert_equal "$(q 'last(snapshots(0)[]) | [.fd_opens, .context_switches, .cpu_user_seconds] | tojson')" \
+		"[null,null,null]"
+	assert_equal "$(q 'last(snapshots(1)[]).fd_opens')" null
+	# The next one is counted, and nothing is left of the first.
+	release
+	"$WORKLOADS/moves" --rounds 3 "$a/cgroup.procs" "$b/cgroup.procs" >work.json
+	next_snapshots 3
+	stop_ktally
+	assert_equal "$(q 'snapshots(0) | map((.fd_opens_per_sec // 0) * .interval_seconds) | add | round')" \
+		"$(w .opens_0)"
+	assert_equal "$(q 'trailer.lost_events') $(q 'last_snapshot.lost_events')" \
+		"$(q 'trailer.lost_events') $(q 'trailer.lost_events')"
+}
+
+@test "moves: joins beyond the room for moves of one" {
+	require_root
+	make_cgroup ""
+	start_ktally -i 3s -c "$CGROUP"
+	for i in {1..401}; do
+		sh -c 'echo 0 >"$0/cgroup.procs"; : </dev/null' "$CGROUP"
+	done
+	next_snapshots 2
+	assert_equal "$(q 'last_snapshot | [.fd_opens > 0, .fd_opens % 401, .lost_events] | tojson')" "[true,0,0]"
+	stop_ktally
+}

@@ -97,6 +97,29 @@ static void each_target_has_what_was_counted_in_it(void **state)
 	assert_true(target_had(&in_b, p));
 }
 
+/* Where moves were lost nothing joins what was before and what came after. */
+static void a_lost_move_divides_a_stay(void **state)
+{
+	static const struct target tree = { .kind = TARGET_PID, .follow = true, .group = 2 };
+	struct process *p = *state;
+	struct raw_move *lost;
+	int stays;
+
+	p->groups_before = A | 4;
+	row(&p->last, 0, 0, 3);
+	lost = move(p, A | 4);
+	row(&lost->at, 0, 0, 5);
+	lost->doubt = A | B;
+	row(&p->now, 0, 0, 10);
+	opens_in(&in_a, p, &stays);
+	assert_int_equal(stays, 2);
+	opens_in(&in_b, p, &stays);
+	assert_int_equal(stays, 1);
+	assert_true(target_had(&in_b, p));
+	opens_in(&tree, p, &stays);
+	assert_int_equal(stays, 1);
+}
+
 static void a_plain_target_is_not_moved_from(void **state)
 {
 	struct target plain = { .kind = TARGET_PID, .group = TARGET_NO_GROUP };
@@ -163,6 +186,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WITH_ONE(without_a_move_it_is_one_stay),
 		WITH_ONE(each_target_has_what_was_counted_in_it),
+		WITH_ONE(a_lost_move_divides_a_stay),
 		WITH_ONE(a_plain_target_is_not_moved_from),
 		WITH_ONE(counts_at_moves_are_between_their_neighbours),
 		WITH_ONE(a_move_that_a_read_noticed_is_at_that_read),

@@ -331,6 +331,9 @@ void bpf_reader_forget(struct bpf_reader *r, const uint64_t *keys, size_t cnt)
 	uint64_t args[FORGET_MAX] = { 0 };
 	size_t i;
 
+	if (!cnt)
+		return;
+
 	memcpy(args, keys, cnt * sizeof(*keys));
 	r->still = false;
 	if (r->forget && !bpf_run_program(r->forget, args, sizeof(args)))

@@ -155,7 +155,7 @@ static void forget(void *self, const struct forgotten *gone)
 	struct fd *f = self;
 
 	if (f->skel)
-		bpf_reader_forget(&f->counts, gone->ids, gone->cnt);
+		bpf_reader_forget(&f->counts, gone->ended, gone->ended_cnt);
 }
 
 static const struct bpf_object *object(const void *self)

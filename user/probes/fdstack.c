@@ -236,7 +236,7 @@ static void forget(void *self, const struct forgotten *f)
 	size_t i;
 
 	for (i = 0; i < f->cnt; i++)
-		leaks_exit(((struct fdstack *)self)->leaks, f->ids[i], false);
+		leaks_exit(((struct fdstack *)self)->leaks, f->list[i]->id, false);
 }
 
 static uint64_t lost(const void *self)

@@ -345,7 +345,7 @@ static void forget(void *self, const struct forgotten *f)
 	for (i = 0; i < f->cnt; i++)
 		s->has_left |= !process_ended(f->list[i]);
 	if (s->skel)
-		bpf_reader_forget(&s->processes, f->ids, f->cnt);
+		bpf_reader_forget(&s->processes, f->ended, f->ended_cnt);
 }
 
 static const struct bpf_object *object(const void *self)

@@ -311,7 +311,7 @@ static void forget(void *self, const struct forgotten *f)
 	struct task *t = self;
 
 	if (t->skel)
-		bpf_reader_forget(&t->exits, f->ids, f->cnt);
+		bpf_reader_forget(&t->exits, f->ended, f->ended_cnt);
 }
 
 static const struct bpf_object *object(const void *self)

@@ -228,13 +228,14 @@ static void forget(struct sampler *s, struct forgotten *f)
 		if (s->list[i].ops->forget)
 			s->list[i].ops->forget(s->list[i].self, f);
 	targets_forget(s->targets, f);
-	f->cnt = 0;
+	f->cnt = f->ended_cnt = 0;
 }
 
-static void forget_later(struct sampler *s, struct forgotten *f, struct process *p)
+static void forget_later(struct sampler *s, struct forgotten *f, struct process *p, bool ended)
 {
-	f->list[f->cnt] = p;
-	f->ids[f->cnt++] = p->id;
+	f->list[f->cnt++] = p;
+	if (ended)
+		f->ended[f->ended_cnt++] = p->id;
 	if (f->cnt == FORGET_MAX)
 		forget(s, f);
 }
@@ -246,8 +247,10 @@ void sampler_settle(struct sampler *s)
 
 	s->env.table->has_new = false;
 	HASH_ITER(hh, s->env.table->by_id, p, next) {
-		if (!p->untracked && (sampler_final(p) || targets_leave(s->targets, p))) {
-			forget_later(s, &f, p);
+		bool ended = sampler_final(p);
+
+		if (!p->untracked && (ended || targets_leave(s->targets, p))) {
+			forget_later(s, &f, p, ended);
 			continue;
 		}
 		process_end_tick(p);

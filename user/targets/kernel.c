@@ -108,20 +108,16 @@ static uint32_t processes_room(const struct targets *t)
 	return named > GROWING_CAPACITY / 16 ? named + GROWING_CAPACITY : GROWING_CAPACITY;
 }
 
-/* Moves that nobody has read yet: a command makes one, some change their cgroup, and a name may
- * change at each exec. */
+/* Moves that nobody has read yet: a command makes one; where names or cgroups are targets each member
+ * may, and some make many. */
 static uint32_t moves_room(const struct targets *t)
 {
-	uint32_t least = MOVES_MIN, room = least;
+	uint32_t room = MOVES_MIN;
 	size_t i;
 
-	for (i = 0; i < t->cnt; i++) {
-		if (t->list[i].kind == TARGET_CGROUP)
-			least = t->shared.capacity / 16;
-		if (t->list[i].kind == TARGET_COMM)
-			least = t->shared.capacity;
-		room = least > room ? least : room;
-	}
+	for (i = 0; i < t->cnt; i++)
+		if (t->list[i].kind == TARGET_COMM || t->list[i].kind == TARGET_CGROUP)
+			room = t->shared.capacity;
 	return room;
 }
 
@@ -398,14 +394,7 @@ int targets_kernel_refresh(struct targets *t)
 /* The byte of a process that has ended stays: its PID may be another watched one by now. */
 void targets_kernel_remove(struct targets *t, const struct forgotten *f)
 {
-	uint64_t ended[FORGET_MAX];
-	size_t i, cnt = 0;
-
-	for (i = 0; i < f->cnt; i++)
-		if (!process_left(f->list[i]))
-			ended[cnt++] = f->ids[i];
-	if (cnt)
-		bpf_reader_forget(&t->kernel->reader, ended, cnt);
+	bpf_reader_forget(&t->kernel->reader, f->ended, f->ended_cnt);
 }
 
 uint64_t targets_kernel_lost(const struct targets *t)

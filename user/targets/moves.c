@@ -10,8 +10,6 @@
 #include "bpf/targets.h"
 #include "targets.skel.h"
 
-#define MOVES_OF_ONE_MAX 4096 /* in an interval; of one with more nothing is known */
-
 #define AT(field) offsetof(struct move, field)
 
 /* What is valid where all threads were seen, and what always is. */
@@ -76,19 +74,54 @@ static void keep(struct raw_row *row, const struct raw_row *last)
 			row->v[i] = last->v[i];
 }
 
-static int take(struct process *p, const struct targets_bpf *skel, const struct member *m)
+/* One that was lost may have led anywhere, unless it was the last. */
+static int add_lost(struct process *p, const struct targets_bpf *skel, uint64_t groups, bool last)
 {
-	uint64_t args[] = { p->id, p->moves_past + p->move_cnt };
-	struct raw_move *to = process_add_move(p, m->groups);
+	uint64_t anywhere = skel->rodata->cgroup_groups | skel->rodata->comm_groups;
+	struct raw_move *to = process_add_move(p, groups);
 
 	if (!to)
 		return -ENOMEM;
+	to->doubt = last ? 0 : anywhere;
 	keep(&to->at, &p->last);
-	if (bpf_run_program(skel->progs.targets_take_move, args, sizeof(args)) != 1)
-		return 0;
-	to->groups = skel->bss->taken_move.groups;
-	fill(&to->at, &skel->bss->taken_move);
 	return 0;
+}
+
+static bool is_there(const struct targets_bpf *skel, uint64_t process, uint32_t number)
+{
+	uint64_t args[] = { process, number };
+
+	return bpf_run_program(skel->progs.targets_take_move, args, sizeof(args)) == 1;
+}
+
+static uint32_t moves_of(const struct process *p)
+{
+	return p->moves_past + p->move_cnt;
+}
+
+static int take(struct process *p, const struct targets_bpf *skel, const struct member *m)
+{
+	uint32_t number = moves_of(p);
+	const struct move *mv = &skel->bss->taken_move;
+	struct raw_move *to;
+
+	if (!is_there(skel, p->id, number))
+		return add_lost(p, skel, m->groups, number + 1 == m->moves);
+	to = process_add_move(p, mv->groups);
+	if (!to)
+		return -ENOMEM;
+	keep(&to->at, &p->last);
+	fill(&to->at, mv);
+	return 0;
+}
+
+/* To the last, past those for which the kernel side had no room. */
+static int skip(struct process *p, const struct targets_bpf *skel, const struct member *m)
+{
+	int err = add_lost(p, skel, m->groups, false);
+
+	p->moves_past = m->moves - p->move_cnt - 1;
+	return err;
 }
 
 /* It is not counted from its start, but from where it came in. */
@@ -104,12 +137,12 @@ static void set_last(struct process *p)
 
 int moves_take(struct process *p, const struct targets_bpf *skel, const struct member *m)
 {
+	uint32_t taken = 0;
 	int err = 0;
 
-	if (m->moves - p->moves_past > MOVES_OF_ONE_MAX)
-		p->moves_past = m->moves - p->move_cnt - 1;
-	while (!err && p->moves_past + p->move_cnt != m->moves)
-		err = take(p, skel, m);
+	while (!err && moves_of(p) != m->moves)
+		err = taken++ == MOVES_OF_ONE_MAX && m->moves - moves_of(p) > 1 ?
+			      skip(p, skel, m) : take(p, skel, m);
 	set_last(p);
 	return err;
 }

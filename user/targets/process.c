@@ -66,6 +66,7 @@ struct raw_move *process_add_move(struct process *p, uint64_t groups)
 	p->moves = moves;
 	move = &moves[p->move_cnt++];
 	move->groups = groups;
+	move->doubt = 0;
 	move->at_read = false;
 	raw_row_clear(&move->at);
 	return move;

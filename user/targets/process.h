@@ -18,6 +18,7 @@
 /* A change of groups, and what the process had counted by then. */
 struct raw_move {
 	uint64_t groups;   /* after it */
+	uint64_t doubt;	   /* others were lost here: it may have been in and out of any of these */
 	bool at_read;	   /* noticed at this read, whose values it gets: its moment is not known */
 	struct raw_row at; /* levels are unknown */
 };
@@ -101,8 +102,9 @@ void process_begin_read(struct process *p);
 /* Processes that are forgotten together. */
 struct forgotten {
 	struct process *list[FORGET_MAX];
-	uint64_t ids[FORGET_MAX];
 	size_t cnt;
+	uint64_t ended[FORGET_MAX]; /* of them; maps have nothing any more of those that left */
+	size_t ended_cnt;
 };
 void process_table_fini(struct process_table *t);
 /* Its directory below proc_fd, to be given back by process_dir_done. A PID that is another process

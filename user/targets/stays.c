@@ -2,12 +2,20 @@
 /* A walk over a process's moves. */
 #include "targets/stays.h"
 
-/* Before its i-th move. */
+/* Before its i-th move; where there is doubt, yes. */
 static bool was_in(const struct target *target, const struct process *p, uint32_t i)
 {
+	const struct raw_move *before = i ? &p->moves[i - 1] : NULL;
+
 	if (target->group == TARGET_NO_GROUP)
 		return p->id == target->root_id;
-	return (i ? p->moves[i - 1].groups : p->groups_before) & target_bit(target);
+	return (before ? before->groups | before->doubt : p->groups_before) & target_bit(target);
+}
+
+/* Does a stay go on over its i-th move? */
+static bool stays(const struct target *target, const struct process *p, uint32_t i)
+{
+	return was_in(target, p, i + 1) && !(p->moves[i].doubt & target_bit(target));
 }
 
 bool target_had(const struct target *target, const struct process *p)
@@ -31,7 +39,7 @@ bool stay_next(const struct target *target, const struct process *p, uint32_t *a
 		return false;
 	ret->moved_in = i > 0;
 	ret->from = i ? &p->moves[i - 1].at : &p->last;
-	while (i < p->move_cnt && was_in(target, p, i + 1))
+	while (i < p->move_cnt && stays(target, p, i))
 		i++;
 	ret->moved_out = i < p->move_cnt;
 	ret->to = ret->moved_out ? &p->moves[i].at : &p->now;
