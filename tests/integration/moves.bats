@@ -26,6 +26,16 @@ assert_clocks_close() {
 	done
 }
 
+# TARGET...: the lines of its members are what it did.
+assert_members_close() {
+	local target
+	for target in "$@"; do
+		assert_within "on-CPU time of members of $target" \
+			"$(q "members | map(select(.target == $target).oncpu_seconds) | add")" \
+			"$(q "snapshots($target) | map(.oncpu_seconds) | add")" 0.0001
+	done
+}
+
 @test "moves: between two cgroups" {
 	require_root
 	make_cgroup ""
@@ -63,6 +73,7 @@ assert_clocks_close() {
 	assert_place 2 1 60000
 	assert_equal "$(q 'last(snapshots(0)[]).fd_opens')" "$(w .opens held.json)"
 	assert_clocks_close 1 2
+	assert_members_close 1 2
 	release
 	stop_ktally
 }
@@ -111,12 +122,51 @@ assert_clocks_close() {
 
 @test "moves: joins beyond the room for moves of one" {
 	require_root
+	local i
 	make_cgroup ""
 	start_ktally -i 3s -c "$CGROUP"
-	for i in {1..401}; do
+	for ((i = 0; i < 401; i++)); do
 		sh -c 'echo 0 >"$0/cgroup.procs"; : </dev/null' "$CGROUP"
 	done
 	next_snapshots 2
 	assert_equal "$(q 'last_snapshot | [.fd_opens > 0, .fd_opens % 401, .lost_events] | tojson')" "[true,0,0]"
 	stop_ktally
+}
+
+@test "moves: an end without BPF is told, in whatever target" {
+	require_root
+	make_cgroup ""
+	local rungs
+	for rungs in --no-bpf --rung=targets=/proc; do
+		sleep 0.7 3>&- &
+		echo $! >"$CGROUP/cgroup.procs"
+		record "$rungs" -c "$CGROUP" -C "none-$$" --processes -d 1500ms
+		assert_equal "$rungs: $(q 'events("process_exit") | map(.pid) | tojson')" "$rungs: [$!]"
+		assert_equal "$(q 'last_snapshot.processes')" 0
+	done
+}
+
+@test "moves: who joins by a name goes by it, and by what it is in when its first thread has ended" {
+	require_root
+	local target
+	make_cgroup ""
+	cat >joins.py <<-'END'
+		import ctypes, os, sys, threading, time
+		def work():
+		    time.sleep(0.3)
+		    open(sys.argv[1] + "/cgroup.procs", "w").write(str(os.getpid()))
+		    end = time.thread_time() + 0.2
+		    while time.thread_time() < end: pass
+		    time.sleep(0.5)
+		    os._exit(0)
+		time.sleep(0.3)
+		ctypes.CDLL(None).prctl(15, b"ktj-name", 0, 0, 0)
+		threading.Thread(target=work).start()
+		ctypes.CDLL(None).pthread_exit(None)
+	END
+	record -c "$CGROUP" -C "ktj-*" --processes -d 2500ms -- /usr/bin/python3 joins.py "$CGROUP"
+	target=$(q 'header.targets | map(.kind) | index("comm")')
+	assert_equal "$(q "members | map(select(.target == $target).comm) | unique | tojson")" '["ktj-name"]'
+	assert_between "CPU time in ms" "$(q 'snapshots | map(select(.scope == "cgroup")) | last
+		| (.cpu_user_seconds + .cpu_system_seconds) * 1000 | round')" 190 260
 }

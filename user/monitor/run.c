@@ -52,8 +52,10 @@ static bool is_dying(const struct ktally_monitor *m, const struct command *c)
 {
 	struct proc_stat st;
 
-	return !proc_stat_of(m->targets.proc_fd, command_pid(c), &st) &&
-	       (st.flags & PROC_FLAG_EXITING || st.pending & 1ULL << (SIGKILL - 1));
+	if (proc_stat_of(m->targets.proc_fd, command_pid(c), &st))
+		return false;
+	return st.pending & 1ULL << (SIGKILL - 1) ||
+	       (st.flags & PROC_FLAG_EXITING && st.threads <= 1);
 }
 
 /* Ctrl-C reaches a command too: that it is ending is no reason to say that its status is unknown.

@@ -203,18 +203,21 @@ static void emit_target(struct ktally_monitor *m, size_t index)
 	state->done = s.final;
 }
 
-/* Of a member that moved out, what it did until then: its levels are another's business. */
+/* Of one that moved, what it did in the target; its levels are another's business if it is not
+ * there any more. */
 static void derive_member(const struct ktally_monitor *m, size_t index, const struct process *p,
 			  struct snapshot *s)
 {
-	struct raw_row before;
-	struct stay stay;
+	const struct target *target = &m->targets.list[index];
+	struct raw_row before = { { 0 } }, now = p->now;
+	struct stay stay = { .to = &p->now };
 
-	process_before(p, &before);
-	if (!stay_last(&m->targets.list[index], p, &stay))
-		return;
-	snapshot_derive(stay.moved_in ? stay.from : &before, p->born && !stay.moved_in, stay.to,
-			stay.to, m->tick_interval, m->host_memory_bytes, s->v);
+	if (p->move_cnt && stay_last(target, p, &stay))
+		stays_sum(target, p, &now);
+	else
+		process_before(p, &before);
+	snapshot_derive(&before, p->born, &now, stay.to, m->tick_interval, m->host_memory_bytes,
+			s->v);
 }
 
 static void fill_member(struct ktally_monitor *m, size_t index, const struct process *p,
@@ -228,7 +231,7 @@ static void fill_member(struct ktally_monitor *m, size_t index, const struct pro
 	s->pid = p->pid;
 	s->start_ticks = PROCESS_ID_TICKS(p->id);
 	memcpy(s->comm, p->comm, sizeof(s->comm));
-	s->processes = !process_ended(p);
+	s->processes = !process_ended(p) && target_has(&m->targets.list[index], p);
 	derive_member(m, index, p, s);
 	monitor_doors_member(m, p);
 	s->custom = m->custom;

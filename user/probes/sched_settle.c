@@ -27,7 +27,7 @@ static void settle_cpu(struct process *p, int64_t oncpu)
 {
 	if (p->now.v[RAW_CPU_NS] != RAW_UNKNOWN && oncpu > p->now.v[RAW_CPU_NS])
 		process_set_cpu_total(p, oncpu);
-	else if (p->now.v[RAW_CPU_NS] == RAW_UNKNOWN && p->exited)
+	else if (p->now.v[RAW_CPU_NS] == RAW_UNKNOWN && p->exited && !p->untracked)
 		process_set_cpu(p, oncpu, known_or_none(process_value_before(p, RAW_CPU_USER_NS)),
 				known_or_none(process_value_before(p, RAW_CPU_SYSTEM_NS)));
 }

@@ -108,8 +108,8 @@ static uint32_t processes_room(const struct targets *t)
 	return named > GROWING_CAPACITY / 16 ? named + GROWING_CAPACITY : GROWING_CAPACITY;
 }
 
-/* Moves that nobody has read yet: a command makes one; where names or cgroups are targets each member
- * may, and some make many. */
+/* Moves that nobody has read yet: a command makes one; where names or cgroups are targets each
+ * member may, and some make many. */
 static uint32_t moves_room(const struct targets *t)
 {
 	uint32_t room = MOVES_MIN;

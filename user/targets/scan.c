@@ -247,13 +247,24 @@ static int move(struct process *p, uint64_t groups)
 	return 0;
 }
 
+/* Who has ended is found nowhere, and keeps its groups until its end is told. */
+static bool is_alive(struct targets *t, struct process *p)
+{
+	int dir = process_dir(&t->table, p, t->proc_fd);
+	struct proc_stat st;
+	bool alive = dir >= 0 && !proc_read_stat(dir, &st) && !proc_stat_has_ended(&st);
+
+	process_dir_done(p, dir);
+	return alive;
+}
+
 /* A newcomer that is older than the look before did something that is not its targets'. */
 static int regroup(struct targets *t, struct process *p, uint64_t groups)
 {
 	bool comes = p->fresh && !p->groups && !p->plain;
 
 	if (!comes || PROCESS_ID_TICKS(p->id) < t->looked_before)
-		return groups == p->groups ? 0 : move(p, groups);
+		return groups == p->groups || !is_alive(t, p) ? 0 : move(p, groups);
 	p->born = true;
 	p->groups = p->groups_before = groups;
 	return 0;

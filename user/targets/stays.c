@@ -56,3 +56,39 @@ bool stay_last(const struct target *target, const struct process *p, struct stay
 		any = true;
 	return any;
 }
+
+/* One that was born in it began with nothing. */
+static int64_t beginning(const struct process *p, const struct stay *s,
+			 const struct raw_row *before, int raw)
+{
+	if (s->moved_in)
+		return s->from->v[raw];
+	return before->v[raw] == RAW_UNKNOWN && p->born ? 0 : before->v[raw];
+}
+
+static void add_stay(struct raw_row *sum, const struct process *p, const struct stay *s,
+		     const struct raw_row *before)
+{
+	int i;
+
+	for (i = 0; i < RAW_COUNT; i++) {
+		int64_t from = beginning(p, s, before, i), to = s->to->v[i];
+
+		if (from == RAW_UNKNOWN || to == RAW_UNKNOWN || sum->v[i] == RAW_UNKNOWN)
+			sum->v[i] = RAW_UNKNOWN;
+		else
+			sum->v[i] += to - from;
+	}
+}
+
+void stays_sum(const struct target *target, const struct process *p, struct raw_row *ret)
+{
+	struct raw_row before, zero = { { 0 } };
+	struct stay stay;
+	uint32_t at = 0;
+
+	*ret = zero;
+	process_before(p, &before);
+	while (stay_next(target, p, &at, &stay))
+		add_stay(ret, p, &stay, &before);
+}

@@ -17,6 +17,8 @@ bool target_had(const struct target *target, const struct process *p);
 /* The next of them; *at is 0 before the first. False: there is none. */
 bool stay_next(const struct target *target, const struct process *p, uint32_t *at,
 	       struct stay *ret);
+/* What it counted in all of them together. */
+void stays_sum(const struct target *target, const struct process *p, struct raw_row *ret);
 /* False: it was not in the target. */
 bool stay_last(const struct target *target, const struct process *p, struct stay *ret);
 
