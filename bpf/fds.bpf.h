@@ -9,7 +9,7 @@
  * unknown here and the user side asks /proc. In blocks, each a call of a global function, which the
  * verifier walks once (bpf_loop, which would do without, needs 5.17). */
 #define FD_WORDS_MAX   1024
-#define FD_BLOCK_WORDS 64
+#define FD_BLOCK_WORDS 32
 
 /* The slots that belong to a word of bits. */
 #define FD_WORD_SLOTS_BYTES (64 * sizeof(struct file *))
@@ -32,19 +32,19 @@ static __always_inline u64 fds_word(unsigned long *bits, u32 i)
 
 /* Of the 64 descriptors whose bits these are, those that are open. A bit alone is a number that a
  * call has reserved and may yet give back, such as accept(2) while it waits (fs/file.c: alloc_fd,
- * fd_install). Eight slots are read at once: a read that may fault costs a call, whatever its size.
+ * fd_install). Many slots are read at once: a read that may fault costs a call, whatever its size.
  * Addresses of the kernel have their top bit set; to take that is no branch, of which the verifier
  * would follow both sides, 64 times over. Global functions take numbers only. */
 __noinline u64 fds_filled(u64 slots_at, u64 word)
 {
-	u64 slots[8] = {}, filled = 0;
+	u64 slots[16] = {}, filled = 0;
 	u32 i, j;
 
-	for (i = 0; i < 64; i += 8) {
-		if (!((word >> i) & 0xff))
-			continue;
+	if (!word)
+		return 0;
+	for (i = 0; i < 64; i += 16) {
 		bpf_probe_read_kernel(slots, sizeof(slots), (u64 *)slots_at + i);
-		for (j = 0; j < 8; j++)
+		for (j = 0; j < 16; j++)
 			filled |= (slots[j] >> 63) << (i + j);
 	}
 	return filled & word;
@@ -55,7 +55,7 @@ static __always_inline u64 fds_in_word(u64 slots_at, u64 bits_at, u32 i, u64 mas
 {
 	u64 word = fds_word((unsigned long *)bits_at, i) & mask;
 
-	return word ? popcount64(fds_filled(slots_at + i * FD_WORD_SLOTS_BYTES, word)) : 0;
+	return popcount64(fds_filled(slots_at + i * FD_WORD_SLOTS_BYTES, word));
 }
 
 /* In so many words, FD_BLOCK_WORDS at most. */

@@ -8,6 +8,8 @@
 #include "sched_map.bpf.h"
 #include "targets.bpf.h"
 
+#define MOVE_THREADS_BLOCK 32
+
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 64);
@@ -22,37 +24,52 @@ struct {
 	__type(value, struct move);
 } moves SEC(".maps");
 
-/* task: by its address, as a walk over a list finds it. Of one that has had its last switch the
- * sched instrument has the clocks. */
-static __always_inline void add_thread(struct move *mv, struct task_struct *task, u64 now_ns)
+/* Adds a thread, by its node in the list of its process's; returns the next one. Of one that has
+ * had its last switch the sched instrument has the clocks. A global function, so that the verifier
+ * walks it once, and not for each turn of the loop. */
+__noinline u64 move_add_thread(u64 process, u64 number, u64 node)
 {
+	u64 address = node - bpf_core_field_offset(struct task_struct, thread_node);
+	struct task_struct *task = (struct task_struct *)address;
+	struct move_key key = { .process = process, .number = number };
+	struct move *mv = bpf_map_lookup_elem(&moves, &key);
+
+	if (!mv)
+		return 0;
 	mv->base.utime_ns += BPF_CORE_READ(task, utime);
 	mv->base.stime_ns += BPF_CORE_READ(task, stime);
 	mv->base.runtime_ns += BPF_CORE_READ(task, se.sum_exec_runtime);
 	mv->base.voluntary += BPF_CORE_READ(task, nvcsw);
 	mv->base.involuntary += BPF_CORE_READ(task, nivcsw);
-	if (task_state(task) & TASK_DEAD)
-		return;
-	mv->lifetime_ns += now_ns - BPF_CORE_READ(task, start_time);
-	if (bpf_core_field_exists(task->sched_info.run_delay))
-		mv->run_delay_ns += BPF_CORE_READ(task, sched_info.run_delay);
+	if (!(task_state(task) & TASK_DEAD)) {
+		mv->lifetime_ns += bpf_ktime_get_ns() - BPF_CORE_READ(task, start_time);
+		if (bpf_core_field_exists(task->sched_info.run_delay))
+			mv->run_delay_ns += BPF_CORE_READ(task, sched_info.run_delay);
+	}
+	return (u64)BPF_CORE_READ(task, thread_node.next);
 }
 
-/* The list is the kernel's under RCU, which a program on a tracepoint is run under. */
-static __always_inline void add_threads(struct move *mv, struct signal_struct *signal)
+/* A block of them; returns the node that was reached. */
+__noinline u64 move_add_block(u64 process, u64 number, u64 node, u64 head)
 {
-	void *head = (void *)signal + bpf_core_field_offset(signal->thread_head);
-	void *node = BPF_CORE_READ(signal, thread_head.next);
-	u64 now_ns = bpf_ktime_get_ns();
-	struct task_struct *task;
 	u32 i;
 
-	for (i = 0; i < MOVE_THREADS_MAX && node != head; i++) {
-		task = node - bpf_core_field_offset(struct task_struct, thread_node);
-		add_thread(mv, task, now_ns);
-		node = BPF_CORE_READ(task, thread_node.next);
-	}
-	mv->known = node == head;
+	for (i = 0; i < MOVE_THREADS_BLOCK && node && node != head; i++)
+		node = move_add_thread(process, number, node);
+	return node;
+}
+
+/* Were they all? The list is the kernel's under RCU, which a program on a tracepoint is run
+ * under. */
+static __always_inline bool add_threads(const struct move_key *key, struct signal_struct *signal)
+{
+	u64 head = (u64)signal + bpf_core_field_offset(signal->thread_head);
+	u64 node = (u64)BPF_CORE_READ(signal, thread_head.next);
+	u32 i;
+
+	for (i = 0; i < MOVE_THREADS_MAX / MOVE_THREADS_BLOCK && node && node != head; i++)
+		node = move_add_block(key->process, key->number, node, head);
+	return node == head;
 }
 
 /* Those that ended before it was watched are in the kernel's sum alone: as add_before() has them,
@@ -85,17 +102,24 @@ static __always_inline void add_descriptors(struct move *mv, u64 id)
 		mv->fd_errors[i] = p->errors[i];
 }
 
-/* Not 0: there is no room. A global function, so that the verifier walks its loop once. */
+/* False: there is no room. A global function, so that the verifier walks its loop once. */
 __noinline int move_put_signal(u64 signal_at, u64 id, u64 groups, u64 number)
 {
 	struct signal_struct *signal = (struct signal_struct *)signal_at;
 	struct move_key key = { .process = id, .number = number };
-	struct move mv = { .groups = groups };
+	struct move fresh = { .groups = groups }, *mv;
+	bool all;
 
-	add_ended_threads(&mv, id, signal);
-	add_threads(&mv, signal);
-	add_descriptors(&mv, id);
-	return bpf_map_update_elem(&moves, &key, &mv, BPF_ANY);
+	if (bpf_map_update_elem(&moves, &key, &fresh, BPF_ANY))
+		return false;
+	all = add_threads(&key, signal);
+	mv = bpf_map_lookup_elem(&moves, &key);
+	if (!mv)
+		return false;
+	mv->known = all;
+	add_ended_threads(mv, id, signal);
+	add_descriptors(mv, id);
+	return true;
 }
 
 static __always_inline void move_take_back(u64 id, u64 number)
@@ -139,7 +163,7 @@ static __always_inline void ended_put(struct task_struct *leader, u64 id)
 }
 
 /* By a helper, which makes a number of the pointer: such functions take no other. */
-static __always_inline int move_put(struct task_struct *leader, u64 groups, u64 number)
+static __always_inline bool move_put(struct task_struct *leader, u64 groups, u64 number)
 {
 	u64 signal = (u64)BPF_CORE_READ(leader, signal);
 

@@ -181,7 +181,7 @@ static __always_inline void watch(struct task_struct *leader, u64 groups, u32 fl
 	bpf_probe_read_kernel_str(m.comm, sizeof(m.comm), leader->comm);
 	if (has_past)
 		ended_put(leader, id);
-	if (has_past && move_put(leader, groups, 0))
+	if (has_past && !move_put(leader, groups, 0))
 		__sync_fetch_and_add(&members_lost, 1);
 	if (bpf_map_update_elem(&members, &id, &m, BPF_ANY)) {
 		as = watch_untracked(groups, id, leader, has_past);
@@ -249,7 +249,8 @@ static __always_inline u32 parent_of(struct task_struct *task)
  * it. */
 static __always_inline void move(struct task_struct *leader, struct member *m, u64 groups)
 {
-	if (m->moves - m->moves_taken >= MOVES_OF_ONE_MAX || move_put(leader, groups, m->moves))
+	if (m->moves - m->moves_taken >= MOVES_OF_ONE_MAX ||
+	    !move_put(leader, groups, m->moves))
 		__sync_fetch_and_add(&members_lost, 1);
 	m->groups = groups;
 	__sync_fetch_and_add(&m->moves, 1);

@@ -64,7 +64,7 @@ struct member {
  * entries user space takes out. All values are of 64 bits, see user/targets/moves.c. */
 #define MOVES_MIN	 16
 #define MOVES_OF_ONE_MAX 256 /* that nobody has taken yet; of more nothing is known */
-#define MOVE_THREADS_MAX 256 /* of a process with more it is not known what they had used */
+#define MOVE_THREADS_MAX 1024 /* of a process with more it is not known what they had used */
 
 struct move_key {
 	__u64 process;
