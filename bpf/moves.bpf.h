@@ -10,6 +10,8 @@
 
 #define MOVE_THREADS_BLOCK 32
 
+__u64 moves_made = 0;
+
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 64);
@@ -119,6 +121,7 @@ __noinline int move_put_signal(u64 signal_at, u64 id, u64 groups, u64 number)
 	mv->known = all;
 	add_ended_threads(mv, id, signal);
 	add_descriptors(mv, id);
+	__sync_fetch_and_add(&moves_made, 1);
 	return true;
 }
 

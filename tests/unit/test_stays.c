@@ -143,7 +143,7 @@ static void counts_at_moves_are_between_their_neighbours(void **state)
 	row(&p->last, 100, 40, 7);
 	row(&move(p, B)->at, 90, 5, 9);
 	row(&move(p, A)->at, 150, 140, 8);
-	row(&move(p, B)->at, 300, 20, RAW_UNKNOWN);
+	row(&move(p, B)->at, 195, 20, RAW_UNKNOWN);
 	row(&p->now, 200, 80, 30);
 	process_settle_moves(p);
 	assert_int_equal(p->moves[0].at.v[RAW_CPU_NS], 100);
@@ -152,9 +152,37 @@ static void counts_at_moves_are_between_their_neighbours(void **state)
 	assert_int_equal(p->moves[1].at.v[RAW_CPU_SYSTEM_NS], 80);
 	assert_int_equal(p->moves[1].at.v[RAW_CPU_USER_NS], 70);
 	assert_int_equal(p->moves[1].at.v[RAW_FD_OPENS], 9);
-	assert_int_equal(p->moves[2].at.v[RAW_CPU_NS], 200);
+	assert_int_equal(p->moves[2].at.v[RAW_CPU_NS], 195);
 	assert_int_equal(p->moves[2].at.v[RAW_CPU_SYSTEM_NS], 80);
 	assert_true(p->moves[2].at.v[RAW_FD_OPENS] == RAW_UNKNOWN);
+}
+
+/* It was made while the counts were read. */
+static void a_move_ahead_of_its_read_is_of_the_next_interval(void **state)
+{
+	struct process *p = *state;
+	int stays;
+
+	p->groups_before = A;
+	row(&p->last, 0, 0, 3);
+	row(&move(p, B)->at, 0, 0, 5);
+	row(&move(p, A)->at, 0, 0, 11);
+	row(&p->now, 0, 0, 10);
+	process_settle_moves(p);
+	assert_int_equal(process_moves(p), 2);
+	assert_int_equal(p->groups, B);
+	assert_int_equal(opens_in(&in_a, p, &stays), 2);
+	assert_int_equal(opens_in(&in_b, p, &stays), 5);
+	process_end_tick(p);
+	assert_int_equal(p->groups_before, B);
+	assert_int_equal(p->groups, A);
+	row(&p->now, 0, 0, 20);
+	process_settle_moves(p);
+	assert_int_equal(opens_in(&in_a, p, &stays), 9);
+	assert_int_equal(opens_in(&in_b, p, &stays), 1);
+	process_end_tick(p);
+	assert_null(p->moves);
+	assert_int_equal(process_moves(p), 2);
 }
 
 static void a_move_that_a_read_noticed_is_at_that_read(void **state)
@@ -189,6 +217,7 @@ int main(void)
 		WITH_ONE(a_lost_move_divides_a_stay),
 		WITH_ONE(a_plain_target_is_not_moved_from),
 		WITH_ONE(counts_at_moves_are_between_their_neighbours),
+		WITH_ONE(a_move_ahead_of_its_read_is_of_the_next_interval),
 		WITH_ONE(a_move_that_a_read_noticed_is_at_that_read),
 	};
 

@@ -214,6 +214,7 @@ int sampler_read(struct sampler *s)
 	targets_want(s->targets);
 	err = read_all(s);
 	targets_settle_untracked(s->targets);
+	err = err ? err : targets_follow(s->targets);
 	HASH_ITER(hh, s->env.table->by_id, p, next)
 		reconcile(p);
 	targets_check(s->targets);

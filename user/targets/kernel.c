@@ -33,6 +33,7 @@ struct targets_kernel {
 	struct bpf_reader reader;
 	struct bpf_wanted wanted;
 	uint64_t changes_read; /* members_changes before the last read */
+	uint64_t moves_read;   /* moves_made likewise */
 	bool inserted;	       /* by user space, since then */
 };
 
@@ -252,7 +253,7 @@ bool targets_kernel_watches(const struct targets *t, const struct process *p)
 
 bool targets_kernel_leave(const struct targets *t, const struct process *p)
 {
-	uint64_t args[] = { p->id, p->moves_past + p->move_cnt };
+	uint64_t args[] = { p->id, process_moves(p) };
 
 	return bpf_run_program(t->kernel->skel->progs.targets_leave, args, sizeof(args)) == 1;
 }
@@ -290,11 +291,10 @@ static int mirror(struct targets *t, uint64_t id, const struct member *m)
 		p->born = m->flags & MEMBER_BORN;
 		p->ppid = m->ppid;
 	}
-	if (!p->initial && !p->moves_past && !p->move_cnt) {
+	if (!p->initial && !process_moves(p)) {
 		p->groups_before = m->groups_first;
 		p->had_past = !(m->flags & MEMBER_NEW);
 	}
-	p->groups = m->groups;
 	p->executed |= p->execs != m->execs;
 	p->execs = m->execs;
 	memcpy(p->comm, m->comm, sizeof(p->comm));
@@ -375,12 +375,39 @@ static bool has_changed(struct targets_kernel *k)
 	return changed;
 }
 
+static uint64_t moves_made(const struct targets_kernel *k)
+{
+	return __atomic_load_n(&k->skel->bss->moves_made, __ATOMIC_SEQ_CST);
+}
+
+/* Whoever is new is not, until the next refresh. */
+int targets_kernel_follow(struct targets *t)
+{
+	struct targets_kernel *k = t->kernel;
+	struct process *p;
+	size_t i;
+	int err;
+
+	if (moves_made(k) == k->moves_read)
+		return 0;
+	err = bpf_reader_read(&k->reader);
+	for (i = 0; i < k->reader.count && !err; i++) {
+		const struct member *m = bpf_reader_value(&k->reader, i);
+
+		p = process_find(&t->table, *(const uint64_t *)bpf_reader_key(&k->reader, i));
+		if (p && process_moves(p) != m->moves)
+			err = moves_take(p, k->skel, m);
+	}
+	return err;
+}
+
 int targets_kernel_refresh(struct targets *t)
 {
 	struct bpf_reader *r = &t->kernel->reader;
 	size_t i;
 	int err;
 
+	t->kernel->moves_read = moves_made(t->kernel);
 	err = refresh_untracked(t);
 	if (err || !has_changed(t->kernel))
 		return err;

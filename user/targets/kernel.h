@@ -15,6 +15,8 @@ bool targets_kernel_leave(const struct targets *t, const struct process *p);
 int targets_kernel_insert(struct targets *t, struct process *p);
 /* Members as the kernel side has them now, into the table. */
 int targets_kernel_refresh(struct targets *t);
+/* Only the moves that were made since then, by those that it found. */
+int targets_kernel_follow(struct targets *t);
 void targets_kernel_remove(struct targets *t, const struct forgotten *f);
 const struct bpf_object *targets_kernel_object(const struct targets *t);
 uint64_t targets_kernel_untracked(const struct targets *t);

@@ -94,14 +94,9 @@ static bool is_there(const struct targets_bpf *skel, uint64_t process, uint32_t 
 	return bpf_run_program(skel->progs.targets_take_move, args, sizeof(args)) == 1;
 }
 
-static uint32_t moves_of(const struct process *p)
-{
-	return p->moves_past + p->move_cnt;
-}
-
 static int take(struct process *p, const struct targets_bpf *skel, const struct member *m)
 {
-	uint32_t number = moves_of(p);
+	uint32_t number = process_moves(p);
 	const struct move *mv = &skel->bss->taken_move;
 	struct raw_move *to;
 
@@ -120,7 +115,7 @@ static int skip(struct process *p, const struct targets_bpf *skel, const struct 
 {
 	int err = add_lost(p, skel, m->groups, false);
 
-	p->moves_past = m->moves - p->move_cnt - 1;
+	p->moves_past += m->moves - 1 - process_moves(p);
 	return err;
 }
 
@@ -140,9 +135,10 @@ int moves_take(struct process *p, const struct targets_bpf *skel, const struct m
 	uint32_t taken = 0;
 	int err = 0;
 
-	while (!err && moves_of(p) != m->moves)
-		err = taken++ == MOVES_OF_ONE_MAX && m->moves - moves_of(p) > 1 ?
+	while (!err && process_moves(p) != m->moves)
+		err = taken++ == MOVES_OF_ONE_MAX && m->moves - process_moves(p) > 1 ?
 			      skip(p, skel, m) : take(p, skel, m);
+	p->groups = m->groups;
 	set_last(p);
 	return err;
 }

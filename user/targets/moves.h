@@ -8,8 +8,8 @@
 struct member;
 struct targets_bpf;
 
-/* Those that p has not got yet. One that is not there is one move of which nothing is known.
- * -ENOMEM. By programs, not by the map commands of bpf(2): see base/bpfread.h. */
+/* Those that p has not got yet, and where it is. One that is not there is one move of which nothing
+ * is known. -ENOMEM. By programs, not by the map commands of bpf(2): see base/bpfread.h. */
 int moves_take(struct process *p, const struct targets_bpf *skel, const struct member *m);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -57,10 +58,27 @@ void process_begin_read(struct process *p)
 	p->counted_switches = 0;
 }
 
+uint32_t process_moves(const struct process *p)
+{
+	return p->moves_past + p->move_cnt + p->moves_next;
+}
+
+/* Whether they are of this interval the next read will tell. */
+static void rejoin_moves(struct process *p)
+{
+	if (!p->moves_next)
+		return;
+	p->move_cnt += p->moves_next;
+	p->moves_next = 0;
+	p->groups = p->moves[p->move_cnt - 1].groups;
+}
+
 struct raw_move *process_add_move(struct process *p, uint64_t groups)
 {
-	struct raw_move *moves = reallocarray(p->moves, p->move_cnt + 1, sizeof(*moves)), *move;
+	struct raw_move *moves, *move;
 
+	rejoin_moves(p);
+	moves = reallocarray(p->moves, p->move_cnt + 1, sizeof(*moves));
 	if (!moves)
 		return NULL;
 	p->moves = moves;
@@ -118,14 +136,42 @@ static void settle_cpu(struct raw_row *at, const struct raw_row *before, const s
 	at->v[RAW_CPU_USER_NS] = cpu - system;
 }
 
+/* It has counted something that this read has not. */
+static bool is_ahead(const struct raw_row *at, const struct raw_row *now)
+{
+	static const enum raw_id counts[] = { RAW_FD_OPENS, RAW_FD_CLOSES, RAW_VOLUNTARY,
+					      RAW_INVOLUNTARY, RAW_CPU_NS };
+	size_t i;
+
+	for (i = 0; i < sizeof(counts) / sizeof(*counts); i++)
+		if (now->v[counts[i]] != RAW_UNKNOWN && at->v[counts[i]] > now->v[counts[i]])
+			return true;
+	return false;
+}
+
+static void put_off_moves(struct process *p)
+{
+	uint32_t cnt = p->move_cnt;
+
+	while (cnt && is_ahead(&p->moves[cnt - 1].at, &p->now))
+		cnt--;
+	if (cnt == p->move_cnt)
+		return;
+	p->moves_next = p->move_cnt - cnt;
+	p->move_cnt = cnt;
+	p->groups = cnt ? p->moves[cnt - 1].groups : p->groups_before;
+}
+
 void process_settle_moves(struct process *p)
 {
 	uint32_t i;
 	int id;
 
+	rejoin_moves(p);
 	for (i = 0; i < p->move_cnt; i++)
 		if (p->moves[i].at_read)
 			p->moves[i].at = p->now;
+	put_off_moves(p);
 	for (id = 0; id < RAW_COUNT && p->move_cnt; id++)
 		if (raw_is_told_at_moves(id) && id != RAW_CPU_USER_NS && id != RAW_CPU_SYSTEM_NS)
 			settle_counter(p, id);
@@ -137,6 +183,12 @@ static void forget_moves(struct process *p)
 {
 	p->groups_before = p->groups;
 	p->moves_past += p->move_cnt;
+	if (p->moves_next) {
+		memmove(p->moves, p->moves + p->move_cnt, p->moves_next * sizeof(*p->moves));
+		p->move_cnt = 0;
+		rejoin_moves(p);
+		return;
+	}
 	p->move_cnt = 0;
 	free(p->moves);
 	p->moves = NULL;

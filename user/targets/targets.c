@@ -284,6 +284,11 @@ int targets_refresh(struct targets *t)
 	return err;
 }
 
+int targets_follow(struct targets *t)
+{
+	return t->kernel ? targets_kernel_follow(t) : 0;
+}
+
 void targets_check(struct targets *t)
 {
 	size_t i;

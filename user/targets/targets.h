@@ -71,7 +71,9 @@ int targets_add_all(struct targets *t, char *error);
 int targets_open(struct targets *t, const struct ladder_wish *wish);
 /* Brings the table up to date: new members, names, groups, exits. */
 int targets_refresh(struct targets *t);
-/* After everybody has read: which targets have ended. */
+/* After everybody has read: who has moved meanwhile, */
+int targets_follow(struct targets *t);
+/* and which targets have ended. */
 void targets_check(struct targets *t);
 /* Before anybody reads: of whom. */
 void targets_want(struct targets *t);
