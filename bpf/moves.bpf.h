@@ -125,13 +125,6 @@ __noinline int move_put_signal(u64 signal_at, u64 id, u64 groups, u64 number)
 	return true;
 }
 
-static __always_inline void move_take_back(u64 id, u64 number)
-{
-	struct move_key key = { .process = id, .number = number };
-
-	bpf_map_delete_elem(&moves, &key);
-}
-
 struct move taken_move = {}; /* for the reader, which is one */
 
 /* Attached to nothing, run by user space with a process and a number: 1 if there is such a move. */
@@ -163,6 +156,15 @@ static __always_inline void ended_put(struct task_struct *leader, u64 id)
 	before.clocks.lifetime_ns = before.clocks.runtime_ns = signal->sum_sched_runtime;
 	if (before.clocks.runtime_ns)
 		bpf_map_update_elem(&sched_processes, &id, &before, BPF_NOEXIST);
+}
+
+/* There was no room for it among the members. */
+static __always_inline void past_take_back(u64 id)
+{
+	struct move_key first = { .process = id };
+
+	bpf_map_delete_elem(&moves, &first);
+	bpf_map_delete_elem(&sched_processes, &id);
 }
 
 /* By a helper, which makes a number of the pointer: such functions take no other. */

@@ -186,7 +186,7 @@ static __always_inline void watch(struct task_struct *leader, u64 groups, u32 fl
 	if (bpf_map_update_elem(&members, &id, &m, BPF_ANY)) {
 		as = watch_untracked(groups, id, leader, has_past);
 		if (has_past)
-			move_take_back(id, 0);
+			past_take_back(id);
 	}
 	if (byte)
 		*byte = as;
