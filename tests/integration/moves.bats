@@ -36,14 +36,19 @@ assert_members_close() {
 	done
 }
 
-@test "moves: between two cgroups" {
-	require_root
+# Two, $a and $b, in $top.
+make_cgroups() {
 	make_cgroup ""
-	local top=$CGROUP a b
+	top=$CGROUP
 	make_cgroup a
 	a=$CGROUP
 	make_cgroup b
 	b=$CGROUP
+}
+
+@test "moves: between two cgroups" {
+	require_root
+	make_cgroups
 	start_held moves "$a/cgroup.procs" "$b/cgroup.procs"
 	start_ktally -i 500ms -c "$a" -c "$b" -c "$top"
 	release_and_wait
@@ -59,12 +64,7 @@ assert_members_close() {
 
 @test "moves: of a process with several threads, watched by its PID, too" {
 	require_root
-	make_cgroup ""
-	local a b
-	make_cgroup a
-	a=$CGROUP
-	make_cgroup b
-	b=$CGROUP
+	make_cgroups
 	start_held moves -t 3 --rounds 5 "$a/cgroup.procs" "$b/cgroup.procs"
 	start_ktally -i 500ms -p "$HELD" -c "$a" -c "$b" --processes
 	release_and_wait
@@ -96,12 +96,7 @@ assert_members_close() {
 # lost; what another does is, and what it does in later intervals.
 @test "moves: more than there is room for" {
 	require_root
-	make_cgroup ""
-	local a b
-	make_cgroup a
-	a=$CGROUP
-	make_cgroup b
-	b=$CGROUP
+	make_cgroups
 	start_held moves --rounds 997 --ms 0 -n 1 "$a/cgroup.procs" "$b/cgroup.procs"
 	start_ktally -i 1s -c "$a" -c "$b"
 	release_and_wait

@@ -84,8 +84,7 @@ void bpf_reader_enable(const struct bpf_shared *shared, struct bpf_program *read
 {
 	bpf_program__set_autoload(read, shared->map_iterators);
 	bpf_program__set_autoattach(read, false);
-	bpf_program__set_autoload(forget, true);
-	bpf_program__set_autoattach(forget, false);
+	bpf_run_enable(forget);
 }
 
 static struct bpf_link *iterate(const struct bpf_program *prog, int map_fd)
@@ -318,6 +317,12 @@ const void *bpf_reader_value(const struct bpf_reader *r, size_t i)
 	return (const char *)bpf_reader_key(r, i) + r->key_size;
 }
 
+void bpf_run_enable(struct bpf_program *prog)
+{
+	bpf_program__set_autoload(prog, true);
+	bpf_program__set_autoattach(prog, false);
+}
+
 int bpf_run_program(const struct bpf_program *prog, const uint64_t *args, size_t args_size)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = args, .ctx_size_in = args_size);
@@ -333,7 +338,6 @@ void bpf_reader_forget(struct bpf_reader *r, const uint64_t *keys, size_t cnt)
 
 	if (!cnt)
 		return;
-
 	memcpy(args, keys, cnt * sizeof(*keys));
 	r->still = false;
 	if (r->forget && !bpf_run_program(r->forget, args, sizeof(args)))

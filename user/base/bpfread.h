@@ -111,6 +111,8 @@ const void *bpf_reader_value(const struct bpf_reader *r, size_t i);
  * bpf/read.h, none of them 0. */
 void bpf_reader_forget(struct bpf_reader *r, const uint64_t *keys, size_t cnt);
 
+/* Before its object is loaded: a program that is run by the next one, and attached to nothing. */
+void bpf_run_enable(struct bpf_program *prog);
 /* Runs a raw_tp program that is attached to nothing. What it returned, or -errno. */
 int bpf_run_program(const struct bpf_program *prog, const uint64_t *args, size_t args_size);
 

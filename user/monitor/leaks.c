@@ -8,9 +8,9 @@
 
 #include "base/clock.h"
 #include "monitor/internal.h"
-#include "targets/stays.h"
 #include "monitor/opts.h"
 #include "probes/fdstack.h"
+#include "targets/stays.h"
 
 struct ktally_leaks {
 	struct leaks_report report;

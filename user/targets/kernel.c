@@ -147,13 +147,6 @@ static int map_watched(struct targets_kernel *k, int fd, size_t size)
 	return 0;
 }
 
-/* By bpf_run_program(), on nothing. */
-static void load_to_run(struct bpf_program *prog)
-{
-	bpf_program__set_autoload(prog, true);
-	bpf_program__set_autoattach(prog, false);
-}
-
 static int start(struct targets *t, struct targets_kernel *k, char *reason)
 {
 	const char *programs[8];
@@ -171,8 +164,8 @@ static int start(struct targets *t, struct targets_kernel *k, char *reason)
 	bpf_map__set_max_entries(k->skel->maps.fd_processes, t->shared.capacity);
 	bpf_map__set_max_entries(k->skel->maps.moves, moves_room(t));
 	bpf_reader_enable(&t->shared, k->skel->progs.members_read, k->skel->progs.members_forget);
-	load_to_run(k->skel->progs.targets_take_move);
-	load_to_run(k->skel->progs.targets_leave);
+	bpf_run_enable(k->skel->progs.targets_take_move);
+	bpf_run_enable(k->skel->progs.targets_leave);
 	err = bpfload_start(k->skel->skeleton, programs, reason);
 	if (err)
 		return err;

@@ -36,14 +36,12 @@ static const struct {
 _Static_assert(sizeof(((struct move *)0)->fd_errors) / sizeof(__u64) == FD_ERROR_CNT,
 	       "one for each class of errors");
 
-/* As process_set_cpu() divides it. */
-static void divide_cpu(struct raw_row *row, const struct member_base *base)
+int64_t base_system_ns(const struct member_base *base)
 {
 	uint64_t sampled = base->utime_ns + base->stime_ns;
 	double share = sampled ? (double)base->stime_ns / (double)sampled : 0;
 
-	row->v[RAW_CPU_SYSTEM_NS] = (int64_t)((double)base->runtime_ns * share);
-	row->v[RAW_CPU_USER_NS] = row->v[RAW_CPU_NS] - row->v[RAW_CPU_SYSTEM_NS];
+	return (int64_t)((double)base->runtime_ns * share);
 }
 
 static void fill(struct raw_row *row, const struct move *mv)
@@ -59,7 +57,8 @@ static void fill(struct raw_row *row, const struct move *mv)
 		row->v[RAW_FD_OPEN_ERRORS] += (int64_t)mv->fd_errors[i];
 	if (!mv->known)
 		return;
-	divide_cpu(row, &mv->base);
+	row->v[RAW_CPU_SYSTEM_NS] = base_system_ns(&mv->base);
+	row->v[RAW_CPU_USER_NS] = row->v[RAW_CPU_NS] - row->v[RAW_CPU_SYSTEM_NS];
 	row->v[RAW_BLOCKED_NS] =
 		(int64_t)(mv->lifetime_ns - mv->base.runtime_ns - mv->run_delay_ns);
 }

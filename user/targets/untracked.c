@@ -3,6 +3,7 @@
 #include "targets/untracked.h"
 
 #include "bpf/targets.h"
+#include "targets/moves.h"
 #include "targets/process.h"
 
 /* All have ended when the kernel side saw them end; or when a reader found none, see `gone`, which
@@ -44,9 +45,7 @@ static void forget_past(struct process *p)
 void untracked_settle(struct process *p, const struct untracked *u)
 {
 	const struct member_base *base = &u->base;
-	uint64_t sampled = base->utime_ns + base->stime_ns;
-	double share = sampled ? (double)base->stime_ns / (double)sampled : 0;
-	uint64_t system_ns = (uint64_t)((double)base->runtime_ns * share);
+	uint64_t system_ns = (uint64_t)base_system_ns(base);
 
 	if (u->unknown) {
 		forget_past(p);
