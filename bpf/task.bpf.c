@@ -110,18 +110,24 @@ __noinline u64 count_in_block(u64 slots_at, u64 bits_at, u32 words)
 static __always_inline bool read_first_table(struct files_struct *files,
 					     struct task_leader_rec *rec)
 {
-	s64 regular = 0;
+	s64 open = 0, regular = 0;
 	u64 bits;
 	u32 i;
 
 	if (!LOADS_MAY_FAULT || files->fdt != &files->fdtab)
 		return false;
-	bits = fds_filled((u64)BPF_CORE_READ(files, fdt, fd), files->open_fds_init[0]);
+	bits = files->open_fds_init[0];
 #pragma unroll
-	for (i = 0; i < 64; i++)
-		if (bits & (1ULL << i))
-			regular += is_regular(files->fd_array[i]->f_inode->i_mode);
-	rec->fds = popcount64(bits);
+	for (i = 0; i < 64; i++) {
+		u32 mode;
+
+		if (!(bits & (1ULL << i)))
+			continue;
+		mode = files->fd_array[i]->f_inode->i_mode;
+		open += (mode + 0xffff) >> 16; /* no file, no mode: a load through NULL is 0 */
+		regular += is_regular(mode);
+	}
+	rec->fds = open;
 	rec->regular_files = regular;
 	return true;
 }
