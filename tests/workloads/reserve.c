@@ -46,15 +46,31 @@ static int lowest_free(void)
 	return fd;
 }
 
-static void start(void *(*run)(void *), int cnt)
+/* Numbers below the end that are reserved: nothing is put over those. To look takes a free one for
+ * a moment, so that a thread may get the next. */
+static int reserved(int end)
 {
-	int want = lowest_free() + cnt;
+	int fd, cnt = 0;
+
+	for (fd = 0; fd < end; fd++) {
+		if (fcntl(fd, F_GETFD) >= 0)
+			continue;
+		if (dup2(server, fd) == fd)
+			close(fd);
+		else
+			cnt += errno == EBUSY;
+	}
+	return cnt;
+}
+
+static void start(void *(*run)(void *), int cnt, int end, int all)
+{
 	pthread_t id;
 
 	while (cnt--)
 		if (pthread_create(&id, NULL, run, NULL))
 			die("pthread_create: %s", strerror(errno));
-	while (lowest_free() != want)
+	while (reserved(end) != all)
 		sleep_ns(1000000);
 }
 
@@ -92,6 +108,7 @@ int main(int argc, char **argv)
 		{ "--hold", &holds, true },
 		{ NULL, NULL, false },
 	};
+	int end;
 
 	argc = parse_options(argv, options);
 	if (argc)
@@ -102,8 +119,9 @@ int main(int argc, char **argv)
 	if (mkfifo(fifo, 0600))
 		die("%s: %s", fifo, strerror(errno));
 	open_files();
-	start(wait_for_peer, ACCEPTS);
-	start(wait_for_writer, FIFOS);
+	end = lowest_free() + ACCEPTS + FIFOS + 8;
+	start(wait_for_peer, ACCEPTS, end, ACCEPTS);
+	start(wait_for_writer, FIFOS, end, ACCEPTS + FIFOS);
 	unlink(fifo);
 	if (holds)
 		hold_ready();
