@@ -14,22 +14,22 @@ static __always_inline bool is_compat_call(void)
 	return CURRENT(thread_info.status) & TS_COMPAT;
 }
 
+/* By number, which in x32 calls has a bit above. */
+static __always_inline const union fd_ops *fd_ops_of(u64 nr)
+{
+	return &fd_ops[nr & (SYSCALL_NR_MAX - 1)];
+}
+
 /* Of the current task. */
 static __always_inline u8 fd_op(u64 nr)
 {
-	u32 i = (nr & ~X32_SYSCALL_BIT) & (SYSCALL_NR_MAX - 1);
-
-	if (is_compat_call())
-		return fd_ops_32[i];
-	return fd_ops_64[i];
+	return is_compat_call() ? fd_ops_of(nr)->i386 : fd_ops_of(nr)->x64;
 }
 
 /* Could this number be of interest in either table: all that most system calls cost. */
 static __always_inline bool fd_op_possible(u64 nr)
 {
-	u32 i = (nr & ~X32_SYSCALL_BIT) & (SYSCALL_NR_MAX - 1);
-
-	return fd_ops_64[i] | fd_ops_32[i];
+	return fd_ops_of(nr)->any;
 }
 
 #define CLOSE_RANGE_CLOEXEC 4 /* it closes nothing yet */

@@ -123,16 +123,16 @@ static __always_inline bool closes(u8 op)
 /* As fd_op_possible(), for what matters at one end of the call. */
 static __always_inline bool may_close(u64 nr)
 {
-	u32 i = (nr & ~X32_SYSCALL_BIT) & (SYSCALL_NR_MAX - 1);
+	const union fd_ops *ops = fd_ops_of(nr);
 
-	return closes(fd_ops_64[i]) || closes(fd_ops_32[i]);
+	return closes(ops->x64) || closes(ops->i386);
 }
 
 static __always_inline bool may_open(u64 nr)
 {
-	u32 i = (nr & ~X32_SYSCALL_BIT) & (SYSCALL_NR_MAX - 1);
+	const union fd_ops *ops = fd_ops_of(nr);
 
-	return (fd_ops_64[i] && !closes(fd_ops_64[i])) || (fd_ops_32[i] && !closes(fd_ops_32[i]));
+	return (ops->x64 && !closes(ops->x64)) || (ops->i386 && !closes(ops->i386));
 }
 
 SEC("?tp_btf/sys_exit")

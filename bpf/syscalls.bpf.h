@@ -27,10 +27,19 @@ enum fd_op {
 #define SYSCALL_NR_MAX 512
 #define X32_SYSCALL_BIT 0x40000000
 
-#define N64(nr, op) [nr] = (op)
-#define N32(nr, op) [nr] = (op)
+/* What the call of one number does, in either table: most do nothing in both, which one look
+ * tells. */
+union fd_ops {
+	struct {
+		__u8 x64, i386;
+	};
+	__u16 any;
+};
 
-const volatile __u8 fd_ops_64[SYSCALL_NR_MAX] = {
+#define N64(nr, op) [nr].x64 = (op)
+#define N32(nr, op) [nr].i386 = (op)
+
+static const union fd_ops fd_ops[SYSCALL_NR_MAX] = {
 	N64(2, OP_OPEN),	  /* open */
 	N64(3, OP_CLOSE),	  /* close */
 	N64(22, OP_PAIR),	  /* pipe */
@@ -74,9 +83,7 @@ const volatile __u8 fd_ops_64[SYSCALL_NR_MAX] = {
 	N64(444, OP_LANDLOCK),	  /* landlock_create_ruleset */
 	N64(447, OP_OPEN),	  /* memfd_secret */
 	N64(467, OP_OPEN),	  /* open_tree_attr */
-};
 
-const volatile __u8 fd_ops_32[SYSCALL_NR_MAX] = {
 	N32(5, OP_OPEN),	  /* open */
 	N32(6, OP_CLOSE),	  /* close */
 	N32(8, OP_OPEN),	  /* creat */
