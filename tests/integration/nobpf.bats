@@ -41,6 +41,25 @@ load helpers
 	assert_equal "$(q trailer.reason)" targets_ended
 }
 
+# It goes between two reads, and nobody tells what it did until then.
+@test "no-bpf: the interval in which a process ends is not known, what was measured stays" {
+	sh -c 'i=0; while [ $i -lt 200000 ]; do i=$((i + 1)); done; kill -STOP $$; exec sleep 60' 3>&- &
+	local pid=$! key
+	started+=("$pid")
+	wait_for "a stop" eval "[[ \$(ps -o stat= -p $pid) == T* ]]"
+	disown "$pid"
+	start_ktally --no-bpf -p "$pid" --processes
+	next_snapshots 2
+	kill -KILL "$pid"
+	wait_ktally
+	assert_equal "$(q 'last_snapshot | [.final, .processes] | tojson')" '[true,0]'
+	for key in cpu_percent context_switches_per_sec oncpu_seconds runqueue_seconds; do
+		assert_equal "$key: $(q "last_snapshot.$key, snapshots[-2].$key == null" | paste -sd ' ')" "$key: null false"
+	done
+	assert_equal "$(q 'last_snapshot.cpu_user_seconds == snapshots[-2].cpu_user_seconds')" true
+	assert_equal "$(q 'last_snapshot.context_switches > 0')" true
+}
+
 @test "no-bpf: everything" {
 	record --no-bpf -a --processes -n 2
 	assert_equal "$status" 0

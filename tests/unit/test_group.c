@@ -18,6 +18,7 @@ struct one {
 	bool closes_balance;
 	bool moved_in;
 	bool moved_out;
+	uint64_t untold;
 };
 
 static void one_init(struct one *o)
@@ -26,6 +27,7 @@ static void one_init(struct one *o)
 	raw_row_clear(&o->last);
 	raw_row_clear(&o->first);
 	o->alive = 1;
+	o->untold = 0;
 	o->whole = o->closes_balance = o->moved_in = o->moved_out = false;
 }
 
@@ -34,7 +36,7 @@ static void add(struct group *g, struct one *o)
 	struct group_member m = { .now = &o->now, .last = &o->last, .first = &o->first,
 				  .moved_in = o->moved_in, .moved_out = o->moved_out,
 				  .alive = o->alive, .whole = o->whole,
-				  .closes_balance = o->closes_balance };
+				  .closes_balance = o->closes_balance, .untold = o->untold };
 
 	group_add(g, &m);
 }
@@ -204,6 +206,43 @@ static void a_move_of_which_nothing_is_known_leaves_both_without(void **state)
 	assert_true(total.v[RAW_CPU_NS] == RAW_UNKNOWN);
 	group_now(&to, &total); /* later intervals are whole */
 	assert_int_equal(total.v[RAW_CPU_NS] - to.prev.v[RAW_CPU_NS], 6);
+}
+
+/* Who else lives hides it: what he did is known. */
+static void an_end_that_nobody_told_leaves_an_interval_unknown(void **state)
+{
+	struct group g;
+	struct one a, b;
+	struct raw_row now, total;
+
+	(void)state;
+	group_of_two(&g, &a, &b);
+	a.now.v[RAW_CPU_NS] = 3;
+	b.now.v[RAW_CPU_NS] = 4;
+	group_begin(&g, ALL_PROVIDED, false);
+	add(&g, &a);
+	add(&g, &b);
+	settle(&a);
+	settle(&b);
+	a.alive = 0;
+	a.untold = 1ULL << RAW_CPU_NS;
+	group_begin(&g, ALL_PROVIDED, false);
+	add(&g, &a);
+	add(&g, &b);
+	group_now(&g, &now);
+	assert_int_equal(now.v[RAW_CPU_NS], 7);
+	b.alive = 0;
+	group_begin(&g, ALL_PROVIDED, false);
+	add(&g, &a);
+	add(&g, &b);
+	group_now(&g, &now);
+	group_total(&g, &total);
+	assert_true(now.v[RAW_CPU_NS] == RAW_UNKNOWN);
+	assert_int_equal(total.v[RAW_CPU_NS], 7); /* what was measured stays */
+	assert_int_not_equal(now.v[RAW_VOLUNTARY], RAW_UNKNOWN);
+	group_begin(&g, ALL_PROVIDED, false);
+	group_now(&g, &now);
+	assert_int_equal(now.v[RAW_CPU_NS], 7);
 }
 
 /* A process there at attach counts with its life, which it has not lived in this interval. */
@@ -389,6 +428,7 @@ int main(void)
 		cmocka_unit_test(totals_never_go_backwards),
 		cmocka_unit_test(a_joiners_past_is_not_the_targets),
 		cmocka_unit_test(a_move_of_which_nothing_is_known_leaves_both_without),
+		cmocka_unit_test(an_end_that_nobody_told_leaves_an_interval_unknown),
 		cmocka_unit_test(a_history_that_counts_is_not_of_this_interval),
 		cmocka_unit_test(one_unknown_member_does_not_hide_the_others),
 		cmocka_unit_test(a_member_not_read_again_adds_nothing),

@@ -89,6 +89,29 @@ static void the_ended_are_forgotten_when_they_are_final(void **state)
 	assert_non_null(process(w, 10, 5));
 }
 
+/* It may have counted on between the last read and its end. */
+static void what_nobody_told_of_its_end_is_not_known(void **state)
+{
+	struct world *w = *state;
+	struct process *p;
+
+	open_all(w);
+	p = process(w, 10, 5);
+	fake(w, 0)->value = 7;
+	tick(w);
+	assert_int_equal(p->untold & RAW_BIT(FD_OPENS), 0);
+	fake(w, 0)->value = RAW_UNKNOWN;
+	assert_int_equal(sampler_read(&w->s), 0);
+	assert_int_equal(p->untold & RAW_BIT(FD_OPENS), 0); /* the next read may tell */
+	p->gone = true;
+	assert_int_equal(sampler_read(&w->s), 0);
+	assert_int_equal(p->untold & RAW_BIT(FD_OPENS), RAW_BIT(FD_OPENS));
+	assert_int_equal(p->now.v[RAW_FD_OPENS], 7);
+	fake(w, 0)->value = 9;
+	assert_int_equal(sampler_read(&w->s), 0);
+	assert_int_equal(p->untold & RAW_BIT(FD_OPENS), 0);
+}
+
 /* More of them in one tick than are forgotten at a time. */
 static void many_end_at_once(void **state)
 {
@@ -131,6 +154,7 @@ int main(void)
 		cmocka_unit_test(final_is_when_nothing_more_will_come),
 		IN_WORLD(who_takes_long_to_end_is_watched_meanwhile),
 		IN_WORLD(the_ended_are_forgotten_when_they_are_final),
+		IN_WORLD(what_nobody_told_of_its_end_is_not_known),
 		IN_WORLD(many_end_at_once),
 		IN_WORLD(who_left_every_target_is_forgotten),
 	};

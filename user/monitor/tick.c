@@ -54,6 +54,7 @@ static void add_stay(struct group *g, const struct process *p, const struct stay
 	if (!s->moved_out) {
 		member.alive = p->untracked ? p->alive : !process_ended(p);
 		member.closes_balance = p->fd_base != RAW_UNKNOWN && sampler_final(p);
+		member.untold = p->untold;
 	}
 	group_add(g, &member);
 }
@@ -216,6 +217,7 @@ static void derive_member(const struct ktally_monitor *m, size_t index, const st
 		stays_sum(target, p, &now);
 	else
 		process_before(p, &before);
+	raw_row_without(&now, p->untold);
 	snapshot_derive(&before, p->born, &now, stay.to, m->tick_interval, m->host_memory_bytes,
 			s->v);
 }

@@ -160,9 +160,12 @@ static void reconcile(struct process *p)
 {
 	int i;
 
+	p->untold = 0;
 	for (i = 0; i < RAW_COUNT; i++) {
 		if (!raw_is_kept(i) || (raw_kinds[i] == RAW_BALANCE && sampler_final(p)))
 			continue;
+		if (p->now.v[i] == RAW_UNKNOWN && process_ended(p) && raw_is_told_at_moves(i))
+			p->untold |= 1ULL << i;
 		if (p->now.v[i] == RAW_UNKNOWN ||
 		    (raw_kinds[i] != RAW_BALANCE && p->now.v[i] < p->last.v[i]))
 			p->now.v[i] = p->last.v[i];

@@ -78,7 +78,7 @@ void group_begin(struct group *g, uint64_t provided, bool keep_gauges)
 
 	g->prev = g->total;
 	g->processes = 0;
-	g->lacking = 0;
+	g->lacking = g->untold = 0;
 	for (i = 0; i < RAW_COUNT; i++) {
 		bool zero = provided & (1ULL << i) && (raw_is_kept(i) || keep_gauges);
 
@@ -140,24 +140,26 @@ static void add_unknown(struct group *g, const struct group_member *m)
 	}
 }
 
-static void total_without(const struct group *g, uint64_t bits, struct raw_row *ret)
+void raw_row_without(struct raw_row *row, uint64_t bits)
 {
 	int i;
 
-	*ret = g->total;
 	for (i = 0; i < RAW_COUNT; i++)
 		if (bits & (1ULL << i))
-			ret->v[i] = RAW_UNKNOWN;
+			row->v[i] = RAW_UNKNOWN;
 }
 
 void group_total(const struct group *g, struct raw_row *ret)
 {
-	total_without(g, g->lacking | g->unknown, ret);
+	*ret = g->total;
+	raw_row_without(ret, g->lacking | g->unknown);
 }
 
+/* Where others live on, each end would hide what is known of them. */
 void group_now(const struct group *g, struct raw_row *ret)
 {
-	total_without(g, g->lacking, ret);
+	*ret = g->total;
+	raw_row_without(ret, g->lacking | (g->processes ? 0 : g->untold));
 }
 
 void group_add(struct group *g, const struct group_member *m)
@@ -165,6 +167,7 @@ void group_add(struct group *g, const struct group_member *m)
 	int i;
 
 	g->processes += m->alive;
+	g->untold |= m->untold;
 	if (m->whole || m->closes_balance || m->moved_in || m->moved_out)
 		add_unknown(g, m);
 	for (i = 0; i < RAW_COUNT; i++) {

@@ -23,7 +23,11 @@ struct group {
 	uint32_t processes;   /* alive */
 	uint64_t lacking;     /* bits of raw values that are incomplete at this tick, */
 	uint64_t unknown;     /* and of those whose sum is from now on */
+	uint64_t untold;      /* and of those to which members that have ended may have added */
 };
+
+/* Sets the values of these bits to RAW_UNKNOWN. */
+void raw_row_without(struct raw_row *row, uint64_t bits);
 
 void group_init(struct group *g);
 /* provided: bits of raw values that somebody delivers, which are therefore 0 and not unknown in a
@@ -38,6 +42,7 @@ struct group_member {
 	uint32_t alive; /* processes: 1, or 0 of one that has ended */
 	bool whole; /* without what it does not know the target's would be too low */
 	bool closes_balance; /* it has one, and this is the last that will be known of it */
+	uint64_t untold; /* bits of raw values that it had beyond what now says */
 };
 void group_add(struct group *g, const struct group_member *m);
 /* After the last member of this tick: the total as far as it is complete, */

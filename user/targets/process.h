@@ -72,6 +72,7 @@ struct process {
 	int64_t fd_base; /* open descriptors when its counting began; RAW_UNKNOWN: not yet known */
 	struct raw_row now;
 	struct raw_row last; /* what was known at the tick before */
+	uint64_t untold; /* bits of counters of which nobody told how they stood at its end */
 };
 
 /* dirs_max: so many directories below /proc are kept open, and no more: this process may have other
