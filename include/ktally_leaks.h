@@ -37,9 +37,10 @@ struct ktally_leak {
 	size_t frame_count;
 	size_t type_count;
 	size_t example_count;
+	uint64_t moved_out;    /* with their process, which left the targets */
 	size_t :0;
 };
-#define ktally_leak__last_field example_count
+#define ktally_leak__last_field moved_out
 
 struct ktally_leak_frame {
 	size_t sz;

@@ -81,6 +81,16 @@ has_begun() {
 	has_snapshots 1 || ended "$KTALLY_PID"
 }
 
+# The same for `ktally leaks`, which says nothing until it ends.
+start_leaks() {
+	require_root
+	rm -f out.jsonl
+	"$KTALLY" leaks -i 100ms --format jsonl -o out.jsonl "$@" >work.json 2>err 3>&- &
+	KTALLY_PID=$!
+	started+=("$KTALLY_PID")
+	wait_for "the header; ktally said: $(cat err)" grep -q '"type":"header"' out.jsonl
+}
+
 # Ends it, with SIGINT unless told otherwise, and leaves its exit status in $status.
 stop_ktally() {
 	kill -s "${1:-INT}" "$KTALLY_PID"

@@ -19,16 +19,6 @@ leaks() {
 	validate out.jsonl || fail "invalid records, ktally said: $(cat err)"
 }
 
-# Beside the test, until stopped.
-start_leaks() {
-	require_root
-	rm -f out.jsonl
-	"$KTALLY" leaks -i 100ms --format jsonl -o out.jsonl "$@" >work.json 2>err 3>&- &
-	KTALLY_PID=$!
-	started+=("$KTALLY_PID")
-	wait_for "the header; ktally said: $(cat err)" grep -q '"type":"header"' out.jsonl
-}
-
 # It is stopped by what it watches, as soon as that is done: what comes later would look like a pool
 # that does not grow any more. What it started is not ended with it.
 stopped_by_its_target() {

@@ -165,3 +165,38 @@ make_cgroups() {
 	assert_between "CPU time in ms" "$(q 'snapshots | map(select(.scope == "cgroup")) | last
 		| (.cpu_user_seconds + .cpu_system_seconds) * 1000 | round')" 190 260
 }
+
+@test "moves: for leaks, who leaves its cgroup takes along what is open, and has not ended" {
+	require_root
+	[[ -x /usr/bin/python3 ]] || skip "no /usr/bin/python3"
+	make_cgroup ""
+	cat >script.py <<-'END'
+		import os, sys, time
+		def leak(n):
+		    for i in range(n):
+		        os.open("/dev/null", os.O_RDONLY)
+		def move(to):
+		    open(to + "/cgroup.procs", "w").write(str(os.getpid()))
+		cgroup, stay = sys.argv[1:]
+		move(cgroup)
+		leak(11)
+		if stay == "yes":
+		    sys.exit()
+		move(os.path.dirname(cgroup))
+		time.sleep(0.5)
+		leak(31)
+		time.sleep(60)
+	END
+	start_leaks -c "$CGROUP"
+	/usr/bin/python3 script.py "$CGROUP" yes 3>&-
+	/usr/bin/python3 script.py "$CGROUP" no 3>&- &
+	started+=("$!")
+	sleep 1
+	stop_ktally
+	# Each of them had one more open, that of the cgroup's file.
+	assert_between "moved out" "$(q '[records("leak").moved_out] | add')" 11 12
+	assert_between "torn down" "$(q '[records("leak").torn_down] | add')" 11 12
+	assert_equal "$(q '[records("leak") | .opened + .inherited - .open - .closed - .torn_down - .moved_out]
+		| unique | tojson')" "[0]"
+	assert_equal "$(q '[records("leak").open] | add')" 0
+}

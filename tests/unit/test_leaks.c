@@ -191,6 +191,22 @@ static void fork_copies(void **state)
 	assert_counts(b, b->b, 1, 1, 0);
 }
 
+static void leavers_take_what_is_open(void **state)
+{
+	struct bed *b = *state;
+
+	open_at(b, PARENT, 3, b->a);
+	open_at(b, CHILD, 3, b->a);
+	leaks_leave(b->l, PARENT);
+	assert_counts(b, b->a, 1, 2, 0);
+	assert_int_equal(site(b, b->a)->moved_out, 1);
+	assert_int_equal(site(b, b->a)->torn_down, 0);
+	leaks_exit(b->l, CHILD, true);
+	leaks_leave(b->l, CHILD);
+	assert_counts(b, b->a, 1, 2, 0);
+	assert_int_equal(site(b, b->a)->moved_out, 1);
+}
+
 static void kept_beyond_its_end(void **state)
 {
 	struct bed *b = *state;
@@ -376,6 +392,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(range, setup, teardown),
 		cmocka_unit_test_setup_teardown(exec_keeps_what_is_marked, setup, teardown),
 		cmocka_unit_test_setup_teardown(fork_copies, setup, teardown),
+		cmocka_unit_test_setup_teardown(leavers_take_what_is_open, setup, teardown),
 		cmocka_unit_test_setup_teardown(kept_beyond_its_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(look, setup, teardown),
 		cmocka_unit_test_setup_teardown(look_while_things_happen, setup, teardown),

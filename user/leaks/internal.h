@@ -48,6 +48,7 @@ struct site {
 	uint64_t inherited;
 	uint64_t closed;
 	uint64_t torn_down;
+	uint64_t moved_out;
 	uint32_t texts; /* entries that have one */
 	struct trend trend;
 };

@@ -52,6 +52,8 @@ void leaks_exec(struct leaks *l, uint64_t process, const uint64_t *open, uint32_
 void leaks_fork(struct leaks *l, uint64_t parent, uint64_t child);
 /* keep: what it had open stays in the report. */
 void leaks_exit(struct leaks *l, uint64_t process, bool keep);
+/* It lives on, and is watched no more. */
+void leaks_leave(struct leaks *l, uint64_t process);
 
 /*
  * The tables themselves, read between begin_ns and now, with every event since taken in:

@@ -55,6 +55,7 @@ struct leak_record {
 	uint64_t inherited; /* copied at fork */
 	uint64_t closed;
 	uint64_t torn_down; /* by the end of their process */
+	uint64_t moved_out; /* with their process, which left the targets */
 	double oldest_seconds; /* NaN: none is open, or it was so before ktally came */
 	double median_seconds;
 	double growth_per_minute;

@@ -179,6 +179,7 @@ static void describe(struct work *w, uint32_t site, struct entry **open, struct 
 	r->inherited = s->inherited;
 	r->closed = s->closed;
 	r->torn_down = s->torn_down;
+	r->moved_out = s->moved_out;
 	r->verdict = trend_judge(&s->trend, &r->growth_per_minute);
 	r->oldest_seconds = r->median_seconds = NAN;
 	if (!s->open) {

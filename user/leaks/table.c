@@ -287,6 +287,20 @@ void leaks_exit(struct leaks *l, uint64_t process, bool keep)
 	holder_remove(l, h);
 }
 
+void leaks_leave(struct leaks *l, uint64_t process)
+{
+	struct holder *h = holder_find(l, process);
+	struct entry *e, *next;
+
+	if (!h || h->ended)
+		return;
+	DL_FOREACH_SAFE(h->entries, e, next) {
+		l->sites[e->site]->moved_out++;
+		entry_remove(l, e);
+	}
+	holder_remove(l, h);
+}
+
 /* ---- looks ---- */
 
 void leaks_look_begin(struct leaks *l, uint64_t begin_ns)

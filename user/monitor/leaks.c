@@ -185,6 +185,8 @@ int ktally_leaks__at(const struct ktally_leaks *list, size_t index, struct ktall
 	ret->frame_count = r->stack ? r->stack->cnt : 0;
 	ret->type_count = r->type_cnt;
 	ret->example_count = r->example_cnt;
+	if (ret->sz >= OPTS_END(ktally_leak, moved_out))
+		ret->moved_out = r->moved_out;
 	return 0;
 }
 

@@ -233,10 +233,14 @@ static int confirm(void *self)
 
 static void forget(void *self, const struct forgotten *f)
 {
+	struct leaks *l = ((struct fdstack *)self)->leaks;
 	size_t i;
 
 	for (i = 0; i < f->cnt; i++)
-		leaks_exit(((struct fdstack *)self)->leaks, f->list[i]->id, false);
+		if (process_ended(f->list[i]))
+			leaks_exit(l, f->list[i]->id, false);
+		else
+			leaks_leave(l, f->list[i]->id);
 }
 
 static uint64_t lost(const void *self)

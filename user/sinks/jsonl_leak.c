@@ -57,6 +57,7 @@ static void put_counts(struct json *j, const struct leak_record *r)
 	jsonw_int(j, "inherited", (int64_t)r->inherited);
 	jsonw_int(j, "closed", (int64_t)r->closed);
 	jsonw_int(j, "torn_down", (int64_t)r->torn_down);
+	jsonw_int(j, "moved_out", (int64_t)r->moved_out);
 	jsonw_fixed(j, "oldest_seconds", r->oldest_seconds, 3);
 	jsonw_fixed(j, "median_seconds", r->median_seconds, 3);
 	jsonw_fixed(j, "growth_per_minute", r->growth_per_minute, 3);

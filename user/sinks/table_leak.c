@@ -111,6 +111,8 @@ static void put_title(struct buf *line, const struct leak_record *r)
 		buf_printf(line, ", copied at fork %" PRIu64, r->inherited);
 	if (r->torn_down)
 		buf_printf(line, ", ended with their process %" PRIu64, r->torn_down);
+	if (r->moved_out)
+		buf_printf(line, ", left with their process %" PRIu64, r->moved_out);
 	buf_puts(line, ")  ");
 	if (f)
 		put_place(line, f);
