@@ -157,32 +157,47 @@ static void counts_at_moves_are_between_their_neighbours(void **state)
 	assert_true(p->moves[2].at.v[RAW_FD_OPENS] == RAW_UNKNOWN);
 }
 
-/* It was made while the counts were read. */
-static void a_move_ahead_of_its_read_is_of_the_next_interval(void **state)
+/* Descriptors were read before it, and CPU time after it. */
+static void a_move_while_the_counts_are_read_is_of_this_interval(void **state)
 {
 	struct process *p = *state;
 	int stays;
 
 	p->groups_before = A;
-	row(&p->last, 0, 0, 3);
-	row(&move(p, B)->at, 0, 0, 5);
-	row(&move(p, A)->at, 0, 0, 11);
-	row(&p->now, 0, 0, 10);
+	row(&p->last, 100, 40, 3);
+	row(&move(p, B)->at, 110, 45, 5);
+	row(&move(p, A)->at, 120, 50, 11);
+	row(&p->now, 140, 55, 10);
 	process_settle_moves(p);
-	assert_int_equal(process_moves(p), 2);
-	assert_int_equal(p->groups, B);
 	assert_int_equal(opens_in(&in_a, p, &stays), 2);
-	assert_int_equal(opens_in(&in_b, p, &stays), 5);
-	process_end_tick(p);
-	assert_int_equal(p->groups_before, B);
-	assert_int_equal(p->groups, A);
-	row(&p->now, 0, 0, 20);
-	process_settle_moves(p);
-	assert_int_equal(opens_in(&in_a, p, &stays), 9);
-	assert_int_equal(opens_in(&in_b, p, &stays), 1);
+	assert_int_equal(opens_in(&in_b, p, &stays), 6);
+	assert_int_equal(p->now.v[RAW_FD_OPENS], 11);
+	assert_int_equal(p->now.v[RAW_CPU_NS], 140);
 	process_end_tick(p);
 	assert_null(p->moves);
 	assert_int_equal(process_moves(p), 2);
+	assert_int_equal(p->groups_before, A);
+	row(&p->now, 200, 60, 20);
+	process_settle_moves(p);
+	assert_int_equal(opens_in(&in_a, p, &stays), 9);
+	assert_int_equal(opens_in(&in_b, p, &stays), 0);
+}
+
+/* And the other way round; user and system time go on from what was read of them. */
+static void a_read_has_the_cpu_time_that_a_move_has(void **state)
+{
+	struct process *p = *state;
+
+	row(&p->last, 100, 40, 3);
+	row(&move(p, B)->at, 150, 41, 5);
+	row(&p->now, 140, 55, 6);
+	process_settle_moves(p);
+	assert_int_equal(p->now.v[RAW_CPU_NS], 150);
+	assert_int_equal(p->now.v[RAW_CPU_SYSTEM_NS], 55);
+	assert_int_equal(p->now.v[RAW_CPU_USER_NS], 95);
+	assert_int_equal(p->moves[0].at.v[RAW_CPU_NS], 150);
+	assert_int_equal(p->moves[0].at.v[RAW_CPU_SYSTEM_NS], 55);
+	assert_int_equal(p->moves[0].at.v[RAW_FD_OPENS], 5);
 }
 
 static void a_move_that_a_read_noticed_is_at_that_read(void **state)
@@ -217,7 +232,8 @@ int main(void)
 		WITH_ONE(a_lost_move_divides_a_stay),
 		WITH_ONE(a_plain_target_is_not_moved_from),
 		WITH_ONE(counts_at_moves_are_between_their_neighbours),
-		WITH_ONE(a_move_ahead_of_its_read_is_of_the_next_interval),
+		WITH_ONE(a_move_while_the_counts_are_read_is_of_this_interval),
+		WITH_ONE(a_read_has_the_cpu_time_that_a_move_has),
 		WITH_ONE(a_move_that_a_read_noticed_is_at_that_read),
 	};
 

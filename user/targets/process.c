@@ -60,24 +60,13 @@ void process_begin_read(struct process *p)
 
 uint32_t process_moves(const struct process *p)
 {
-	return p->moves_past + p->move_cnt + p->moves_next;
-}
-
-/* Whether they are of this interval the next read will tell. */
-static void rejoin_moves(struct process *p)
-{
-	if (!p->moves_next)
-		return;
-	p->move_cnt += p->moves_next;
-	p->moves_next = 0;
-	p->groups = p->moves[p->move_cnt - 1].groups;
+	return p->moves_past + p->move_cnt;
 }
 
 struct raw_move *process_add_move(struct process *p, uint64_t groups)
 {
 	struct raw_move *moves, *move;
 
-	rejoin_moves(p);
 	moves = reallocarray(p->moves, p->move_cnt + 1, sizeof(*moves));
 	if (!moves)
 		return NULL;
@@ -136,30 +125,27 @@ static void settle_cpu(struct raw_row *at, const struct raw_row *before, const s
 	at->v[RAW_CPU_USER_NS] = cpu - system;
 }
 
-/* It has counted something that this read has not. */
-static bool is_ahead(const struct raw_row *at, const struct raw_row *now)
+/* Blocked time is what no clock has, and too much where one of them is behind. */
+static bool is_of_clocks(int id)
 {
-	static const enum raw_id counts[] = { RAW_FD_OPENS, RAW_FD_CLOSES, RAW_VOLUNTARY,
-					      RAW_INVOLUNTARY, RAW_CPU_NS };
-	size_t i;
-
-	for (i = 0; i < sizeof(counts) / sizeof(*counts); i++)
-		if (now->v[counts[i]] != RAW_UNKNOWN && at->v[counts[i]] > now->v[counts[i]])
-			return true;
-	return false;
+	return id == RAW_CPU_USER_NS || id == RAW_CPU_SYSTEM_NS || id == RAW_BLOCKED_NS;
 }
 
-static void put_off_moves(struct process *p)
+/* The counts are read one after the other, and it may have moved meanwhile: what it had counted by
+ * then this read has, too. So what comes after its last move is no other target's. */
+static void catch_up(struct raw_row *now, const struct raw_row *at)
 {
-	uint32_t cnt = p->move_cnt;
+	struct raw_row before = *now;
+	int id;
 
-	while (cnt && is_ahead(&p->moves[cnt - 1].at, &p->now))
-		cnt--;
-	if (cnt == p->move_cnt)
+	for (id = 0; id < RAW_COUNT; id++)
+		if (raw_is_told_at_moves(id) && !is_of_clocks(id) &&
+		    now->v[id] != RAW_UNKNOWN && at->v[id] != RAW_UNKNOWN)
+			now->v[id] = most_of(now->v[id], at->v[id]);
+	if (now->v[RAW_CPU_NS] == before.v[RAW_CPU_NS])
 		return;
-	p->moves_next = p->move_cnt - cnt;
-	p->move_cnt = cnt;
-	p->groups = cnt ? p->moves[cnt - 1].groups : p->groups_before;
+	now->v[RAW_CPU_SYSTEM_NS] = at->v[RAW_CPU_SYSTEM_NS];
+	settle_cpu(now, &before, at);
 }
 
 void process_settle_moves(struct process *p)
@@ -167,11 +153,11 @@ void process_settle_moves(struct process *p)
 	uint32_t i;
 	int id;
 
-	rejoin_moves(p);
 	for (i = 0; i < p->move_cnt; i++)
 		if (p->moves[i].at_read)
 			p->moves[i].at = p->now;
-	put_off_moves(p);
+		else
+			catch_up(&p->now, &p->moves[i].at);
 	for (id = 0; id < RAW_COUNT && p->move_cnt; id++)
 		if (raw_is_told_at_moves(id) && id != RAW_CPU_USER_NS && id != RAW_CPU_SYSTEM_NS)
 			settle_counter(p, id);
@@ -183,12 +169,6 @@ static void forget_moves(struct process *p)
 {
 	p->groups_before = p->groups;
 	p->moves_past += p->move_cnt;
-	if (p->moves_next) {
-		memmove(p->moves, p->moves + p->move_cnt, p->moves_next * sizeof(*p->moves));
-		p->move_cnt = 0;
-		rejoin_moves(p);
-		return;
-	}
 	p->move_cnt = 0;
 	free(p->moves);
 	p->moves = NULL;

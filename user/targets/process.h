@@ -33,7 +33,6 @@ struct process {
 	uint64_t groups_found;	/* rung `/proc`: by the scan under way */
 	struct raw_move *moves; /* from those to these, since the tick before; owned */
 	uint32_t move_cnt;
-	uint32_t moves_next; /* behind them, later than this read: of the next interval */
 	uint32_t moves_past; /* until then */
 	char comm[16];
 	uint32_t execs;
@@ -94,7 +93,7 @@ void process_remove(struct process_table *t, struct process *p);
 struct raw_move *process_add_move(struct process *p, uint64_t groups);
 /* All that it ever made. */
 uint32_t process_moves(const struct process *p);
-/* After a read: no count that a move has is out of step with its neighbours'. */
+/* After a read: no count that a move has is out of step with its neighbours' and with the read. */
 void process_settle_moves(struct process *p);
 /* The tick was used: this read is the last one. */
 void process_end_tick(struct process *p);
