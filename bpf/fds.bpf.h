@@ -30,32 +30,40 @@ static __always_inline u64 fds_word(unsigned long *bits, u32 i)
 	return word;
 }
 
-/* Of the 64 descriptors whose bits these are, those that are open. A bit alone is a number that a
- * call has reserved and may yet give back, such as accept(2) while it waits (fs/file.c: alloc_fd,
- * fd_install). Many slots are read at once: a read that may fault costs a call, whatever its size.
- * Addresses of the kernel have their top bit set; to take that is no branch, of which the verifier
- * would follow both sides, 64 times over. Global functions take numbers only. */
-__noinline u64 fds_filled(u64 slots_at, u64 word)
+/* Of 16 slots, those that have a file. Addresses of the kernel have their top bit set; to take that
+ * is no branch, of which the verifier would follow both sides. Many slots are read at once: a read
+ * that may fault costs a call, whatever its size. Global functions, as this and the next ones, the
+ * verifier walks once, and not for each call; they take numbers only. */
+__noinline u64 fds_filled_16(u64 slots_at)
 {
 	u64 slots[16] = {}, filled = 0;
-	u32 i, j;
+	u32 i;
 
-	if (!word)
-		return 0;
-	for (i = 0; i < 64; i += 16) {
-		bpf_probe_read_kernel(slots, sizeof(slots), (u64 *)slots_at + i);
-		for (j = 0; j < 16; j++)
-			filled |= (slots[j] >> 63) << (i + j);
-	}
+	bpf_probe_read_kernel(slots, sizeof(slots), (void *)slots_at);
+	for (i = 0; i < 16; i++)
+		filled |= (slots[i] >> 63) << i;
+	return filled;
+}
+
+/* Of the 64 descriptors whose bits these are, those that are open. A bit alone is a number that a
+ * call has reserved and may yet give back, such as accept(2) while it waits (fs/file.c: alloc_fd,
+ * fd_install). */
+__noinline u64 fds_filled(u64 slots_at, u64 word)
+{
+	u64 filled = 0;
+	u32 i;
+
+	for (i = 0; i < 64 && word; i += 16)
+		filled |= fds_filled_16(slots_at + i * sizeof(struct file *)) << i;
 	return filled & word;
 }
 
 /* Likewise how many in one word of a table; mask: those that are meant. */
-static __always_inline u64 fds_in_word(u64 slots_at, u64 bits_at, u32 i, u64 mask)
+__noinline u64 fds_in_word(u64 slots_at, u64 bits_at, u64 mask)
 {
-	u64 word = fds_word((unsigned long *)bits_at, i) & mask;
+	u64 word = fds_word((unsigned long *)bits_at, 0) & mask;
 
-	return popcount64(fds_filled(slots_at + i * FD_WORD_SLOTS_BYTES, word));
+	return popcount64(fds_filled(slots_at, word));
 }
 
 /* In so many words, FD_BLOCK_WORDS at most. */
@@ -65,7 +73,8 @@ __noinline u64 fds_in_block(u64 slots_at, u64 bits_at, u32 words)
 	u32 i;
 
 	for (i = 0; i < FD_BLOCK_WORDS && i < words; i++)
-		open += fds_in_word(slots_at, bits_at, i, ~0ULL);
+		open += fds_in_word(slots_at + i * FD_WORD_SLOTS_BYTES, bits_at + i * sizeof(u64),
+				    ~0ULL);
 	return open;
 }
 
@@ -75,13 +84,10 @@ __noinline u64 fds_count(u64 slots_at, u64 bits_at, u32 words)
 	u64 open = 0;
 	u32 i;
 
-	for (i = 0; i < FD_WORDS_MAX / FD_BLOCK_WORDS && words > FD_BLOCK_WORDS; i++) {
-		open += fds_in_block(slots_at, bits_at, FD_BLOCK_WORDS);
-		slots_at += FD_BLOCK_WORDS * FD_WORD_SLOTS_BYTES;
-		bits_at += FD_BLOCK_WORDS * sizeof(u64);
-		words -= FD_BLOCK_WORDS;
-	}
-	return open + fds_in_block(slots_at, bits_at, words);
+	for (i = 0; i < FD_WORDS_MAX && i < words; i += FD_BLOCK_WORDS)
+		open += fds_in_block(slots_at + i * FD_WORD_SLOTS_BYTES, bits_at + i * sizeof(u64),
+				     words - i);
+	return open;
 }
 
 /* Open descriptors of a task in [first, last], as /proc/PID/fd lists them. -1 when the table is
@@ -106,9 +112,11 @@ static __always_inline s64 fds_open_between(struct task_struct *task, u32 first,
 		return -1;
 	open = fds_count(slots + first / 64 * FD_WORD_SLOTS_BYTES, bits + first / 64 * 8, words);
 	if (first & 63)
-		open -= fds_in_word(slots, bits, first / 64, ~(~0ULL << (first & 63)));
+		open -= fds_in_word(slots + first / 64 * FD_WORD_SLOTS_BYTES, bits + first / 64 * 8,
+				    ~(~0ULL << (first & 63)));
 	if (~last & 63)
-		open -= fds_in_word(slots, bits, last / 64, ~(~0ULL >> (63 - (last & 63))));
+		open -= fds_in_word(slots + last / 64 * FD_WORD_SLOTS_BYTES, bits + last / 64 * 8,
+				    ~(~0ULL >> (63 - (last & 63))));
 	return open;
 }
 

@@ -63,30 +63,39 @@ static __always_inline bool is_regular(u32 mode)
 /* Open descriptors and, of them, regular files: in one number, as a global function returns one. */
 #define OPEN_ONE (1ULL << 32)
 
-/* Of the 64 descriptors whose bits these are, as fds_filled() finds them. Global, so that the
- * verifier walks its loops once and not for each word of a table, which took it most of the time
- * that all of ktally's programs take. (bpf_rdonly_cast(), with which plain loads would do from 6.2
- * on, cannot be called from an object that 5.13 to 5.15 are to take: they look up kernel functions
- * in code that is never run, too.) */
-__noinline u64 count_in_word(u64 slots_at, u64 word)
+/* Of the 8 descriptors whose bits these are, as fds_filled() finds them. Global, as all of these
+ * are, so that the verifier walks it once and not for each part of a table, which took it most of
+ * the time that all of ktally's programs take. (bpf_rdonly_cast(), with which plain loads would do
+ * from 6.2 on, cannot be called from an object that 5.13 to 5.15 are to take: they look up kernel
+ * functions in code that is never run, too.) */
+__noinline u64 count_in_eight(u64 slots_at, u32 bits)
 {
 	struct file *slots[8] = {};
-	u64 filled = 0, regular = 0;
-	u32 i, j;
+	u64 sum = 0;
+	u32 i;
+
+	bpf_probe_read_kernel(slots, sizeof(slots), (void *)slots_at);
+	for (i = 0; i < 8; i++) {
+		if (!(bits & (1U << i)))
+			continue;
+		sum += ((u64)slots[i] >> 63) * OPEN_ONE;
+		sum += is_regular(BPF_CORE_READ(slots[i], f_inode, i_mode));
+	}
+	return sum;
+}
+
+__noinline u64 count_in_word(u64 slots_at, u64 bits_at)
+{
+	u64 sum = 0, word = fds_word((unsigned long *)bits_at, 0);
+	u32 i;
 
 	for (i = 0; i < 64; i += 8) {
 		u32 bits = (word >> i) & 0xff;
 
-		if (!bits)
-			continue;
-		bpf_probe_read_kernel(slots, sizeof(slots), (struct file **)slots_at + i);
-		for (j = 0; j < 8; j++) {
-			filled |= ((u64)slots[j] >> 63) << (i + j);
-			if (bits & (1U << j))
-				regular += is_regular(BPF_CORE_READ(slots[j], f_inode, i_mode));
-		}
+		if (bits)
+			sum += count_in_eight(slots_at + i * sizeof(struct file *), bits);
 	}
-	return popcount64(filled & word) * OPEN_ONE + regular;
+	return sum;
 }
 
 /* Of so many words of a table, FD_BLOCK_WORDS at most. */
@@ -95,12 +104,8 @@ __noinline u64 count_in_block(u64 slots_at, u64 bits_at, u32 words)
 	u64 sum = 0;
 	u32 i;
 
-	for (i = 0; i < FD_BLOCK_WORDS && i < words; i++) {
-		u64 word = fds_word((unsigned long *)bits_at, i);
-
-		if (word)
-			sum += count_in_word(slots_at + i * FD_WORD_SLOTS_BYTES, word);
-	}
+	for (i = 0; i < FD_BLOCK_WORDS && i < words; i++)
+		sum += count_in_word(slots_at + i * FD_WORD_SLOTS_BYTES, bits_at + i * sizeof(u64));
 	return sum;
 }
 
@@ -147,9 +152,8 @@ static __always_inline void read_fds(struct files_struct *files, struct task_lea
 	rec->fds = rec->regular_files = TASK_UNKNOWN;
 	if (!slots || !bits || !words || words > FD_WORDS_MAX)
 		return;
-	for (i = 0; i < FD_WORDS_MAX / FD_BLOCK_WORDS && i * FD_BLOCK_WORDS < words; i++)
-		sum += count_in_block((u64)(slots + i * FD_BLOCK_WORDS * 64),
-				      (u64)(bits + i * FD_BLOCK_WORDS), words - i * FD_BLOCK_WORDS);
+	for (i = 0; i < FD_WORDS_MAX && i < words; i += FD_BLOCK_WORDS)
+		sum += count_in_block((u64)(slots + i * 64), (u64)(bits + i), words - i);
 	rec->fds = sum / OPEN_ONE;
 	rec->regular_files = sum % OPEN_ONE;
 }
