@@ -193,7 +193,7 @@ size_t bpfload_runs(const struct bpf_object *obj, struct bpf_run *ret, size_t ro
 		    bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &len))
 			continue;
 		ret[cnt++] = (struct bpf_run){ bpf_program__name(prog), info.run_cnt,
-					       info.run_time_ns };
+					       info.run_time_ns, runs_on_events(prog) };
 	}
 	return cnt;
 }

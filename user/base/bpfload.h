@@ -62,6 +62,7 @@ struct bpf_run {
 	const char *name; /* borrowed from obj */
 	uint64_t runs;
 	uint64_t run_ns;
+	bool on_events; /* else it is run by a reader, in whose CPU time it is */
 };
 size_t bpfload_runs(const struct bpf_object *obj, struct bpf_run *ret, size_t room);
 /* Makes the kernel count them, for all programs of the host, until the descriptor is closed. Needs

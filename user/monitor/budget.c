@@ -6,7 +6,9 @@
 
 #define CALM_STEPS 3
 /* Half the interval costs at most twice as much; so much less than the limit leaves room for it. */
-#define CALM_SHARE 0.4
+#define CALM_SHARE 0.8
+/* Of the limit: to save less than this is not worth a longer interval. */
+#define WORTH_SHARE 0.1
 
 uint64_t budget_interval_ns(const struct budget *b)
 {
@@ -22,13 +24,19 @@ static int lengthen(struct budget *b)
 	return 1;
 }
 
-int budget_step(struct budget *b, double percent)
+int budget_step(struct budget *b, double snapshots_percent, double events_percent)
 {
-	if (b->limit_percent <= 0 || isnan(percent))
+	double limit = b->limit_percent;
+
+	if (limit <= 0 || isnan(snapshots_percent))
 		return 0;
-	if (percent > b->limit_percent)
+	if (budget_is_beyond(b, snapshots_percent, events_percent)) {
+		b->calm = 0;
+		return 0;
+	}
+	if (snapshots_percent + events_percent > limit)
 		return lengthen(b);
-	if (!b->doublings || percent > b->limit_percent * CALM_SHARE) {
+	if (!b->doublings || 2 * snapshots_percent + events_percent > limit * CALM_SHARE) {
 		b->calm = 0;
 		return 0;
 	}
@@ -37,4 +45,10 @@ int budget_step(struct budget *b, double percent)
 	b->calm = 0;
 	b->doublings--;
 	return -1;
+}
+
+bool budget_is_beyond(const struct budget *b, double snapshots_percent, double events_percent)
+{
+	return snapshots_percent + events_percent > b->limit_percent &&
+	       snapshots_percent <= b->limit_percent * WORTH_SHARE;
 }

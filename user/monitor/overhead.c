@@ -143,29 +143,61 @@ static void tell(struct ktally_monitor *m, const struct overhead_mark *from,
 	monitor_emit_event(m, &e);
 }
 
+/* Of those that run when something happens: the others are in ktally's own CPU time. */
+static double events_percent(const struct overhead_mark *from, const struct overhead_mark *to)
+{
+	uint64_t ns = 0;
+	size_t i;
+
+	for (i = 0; i < to->run_cnt && from->run_cnt == to->run_cnt; i++)
+		if (to->runs[i].on_events)
+			ns += to->runs[i].run_ns - from->runs[i].run_ns;
+	return 100 * (double)ns / (double)(to->ns - from->ns);
+}
+
+/* Once, until the limit is kept again. */
+static void tell_beyond(struct ktally_monitor *m, const struct overhead_mark *now, double events)
+{
+	struct monitor_overhead *o = &m->overhead;
+	char message[192];
+
+	if (o->told_beyond)
+		return;
+	o->told_beyond = true;
+	snprintf(message, sizeof(message),
+		 "counting alone costs %.3g %% of a CPU, the limit is %.3g %%: no interval changes "
+		 "that; watch fewer processes, or count less, as with --rung sched=/proc", events,
+		 o->budget.limit_percent);
+	tell(m, &o->stepped, now, message);
+}
+
 static void regulate(struct ktally_monitor *m, const struct overhead_mark *now)
 {
 	struct program_run programs[OVERHEAD_PROGRAMS_MAX];
-	struct budget *b = &m->overhead.budget;
+	struct monitor_overhead *o = &m->overhead;
+	struct budget *b = &o->budget;
+	double events = events_percent(&o->stepped, now);
 	struct overhead_record spent;
 	uint64_t interval_ns;
 	char message[160];
-	double percent;
 	int change;
 
-	between(m, &m->overhead.stepped, now, programs, &spent);
-	percent = spent.cpu_percent + (isnan(spent.bpf_percent) ? 0 : spent.bpf_percent);
-	change = budget_step(b, percent);
+	between(m, &o->stepped, now, programs, &spent);
+	change = budget_step(b, spent.cpu_percent, events);
 	interval_ns = budget_interval_ns(b);
 	if (change && !loop_timer_set(m->tick_fd, now->ns + interval_ns, interval_ns)) {
 		snprintf(message, sizeof(message),
 			 "overhead of %.3g %% of a CPU, the limit is %.3g %%: snapshots are now "
-			 "%s, every %.3g s", percent, b->limit_percent,
+			 "%s, every %.3g s", spent.cpu_percent + events, b->limit_percent,
 			 change > 0 ? "further apart" : "closer together",
 			 (double)interval_ns * 1e-9);
-		tell(m, &m->overhead.stepped, now, message);
+		tell(m, &o->stepped, now, message);
 	}
-	m->overhead.stepped = *now;
+	if (budget_is_beyond(b, spent.cpu_percent, events))
+		tell_beyond(m, now, events);
+	else
+		o->told_beyond &= spent.cpu_percent + events > b->limit_percent;
+	o->stepped = *now;
 }
 
 void monitor_overhead_tick(struct ktally_monitor *m)

@@ -27,6 +27,7 @@ struct monitor_overhead {
 	int stats_fd;	 /* while open the kernel counts runs; -1: not ours */
 	uint64_t map_bytes;
 	struct budget budget;
+	bool told_beyond; /* that the interval cannot keep it */
 	struct overhead_mark begun, told, stepped;
 };
 
