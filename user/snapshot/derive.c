@@ -82,6 +82,8 @@ void group_begin(struct group *g, uint64_t provided, bool keep_gauges)
 	for (i = 0; i < RAW_COUNT; i++) {
 		bool zero = provided & (1ULL << i) && (raw_is_kept(i) || keep_gauges);
 
+		if (!raw_is_kept(i))
+			g->told &= ~(1ULL << i);
 		if (!raw_is_kept(i) || g->total.v[i] == RAW_UNKNOWN)
 			g->total.v[i] = zero && raw_kinds[i] != RAW_OWN ? 0 : RAW_UNKNOWN;
 	}
@@ -149,17 +151,23 @@ void raw_row_without(struct raw_row *row, uint64_t bits)
 			row->v[i] = RAW_UNKNOWN;
 }
 
+/* Where there are members it is 0 only if one of them said so. */
+static uint64_t incomplete(const struct group *g)
+{
+	return g->lacking | (g->processes ? ~g->told : 0);
+}
+
 void group_total(const struct group *g, struct raw_row *ret)
 {
 	*ret = g->total;
-	raw_row_without(ret, g->lacking | g->unknown);
+	raw_row_without(ret, incomplete(g) | g->unknown);
 }
 
 /* Where others live on, each end would hide what is known of them. */
 void group_now(const struct group *g, struct raw_row *ret)
 {
 	*ret = g->total;
-	raw_row_without(ret, g->lacking | (g->processes ? 0 : g->untold));
+	raw_row_without(ret, incomplete(g) | (g->processes ? 0 : g->untold));
 }
 
 void group_add(struct group *g, const struct group_member *m)
@@ -175,6 +183,7 @@ void group_add(struct group *g, const struct group_member *m)
 
 		if (more == RAW_UNKNOWN)
 			continue;
+		g->told |= 1ULL << i;
 		add(&g->total.v[i], more);
 		if (before)
 			add(&g->prev.v[i], before);

@@ -24,6 +24,7 @@ struct group {
 	uint64_t lacking;     /* bits of raw values that are incomplete at this tick, */
 	uint64_t unknown;     /* and of those whose sum is from now on */
 	uint64_t untold;      /* and of those to which members that have ended may have added */
+	uint64_t told;	      /* of those that some member had a value for: levels at this tick */
 };
 
 /* Sets the values of these bits to RAW_UNKNOWN. */
