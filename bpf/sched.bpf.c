@@ -99,13 +99,23 @@ static __always_inline bool is_released(struct task_struct *task)
 	return task->flags & PF_EXITING && !BPF_CORE_READ(task, sighand);
 }
 
+/* A first thread is released by whoever waits for it, which may be between the count of its last
+ * switch and this program. By then the others have been, and the kernel's sum is final. */
+static __always_inline bool has_last_switch(struct task_struct *task, u8 watch,
+					    const struct sched_process *p)
+{
+	if (watch != WATCH_MEMBER || task->pid != task->tgid || !p)
+		return false;
+	return BPF_CORE_READ(task, signal, nvcsw) - p->voluntary == task->nvcsw;
+}
+
 /* The last switch, out of a dead task. Of a released one its entry says what it had before; one
  * without an entry found the map full. */
 static __always_inline void thread_fold(u64 key, struct task_struct *task, u8 watch)
 {
 	struct sched_process *p = process_get(counted_id(watch, task));
 	struct sched_thread *t = thread_find(key, task, watch);
-	bool released = is_released(task);
+	bool released = is_released(task) && !has_last_switch(task, watch, p);
 	u64 voluntary = task->nvcsw - released, involuntary = task->nivcsw;
 
 	/* The verifier knows an instruction with one kind of pointer only: no load for both. */
