@@ -48,6 +48,12 @@ started_or_over() {
 	count_at_least 1 '"type":"snapshot"' stream || over "$watcher"
 }
 
+# In a shell of its own: the signal of a pipe that nobody reads, because the workload has ended, is
+# that one's end.
+go_on() {
+	(echo >&4)
+}
+
 # Two more snapshots: at least one whole interval.
 two_ticks() {
 	seen=$(grep -c '"type":"snapshot"' stream)
@@ -59,7 +65,7 @@ let_work() {
 	await "$LIMIT" started_or_over
 	over "$watcher" && return
 	disturb
-	echo >&4
+	go_on
 	await "$LIMIT" count_at_least 2 '^{' work
 	settle
 	two_ticks
@@ -109,7 +115,7 @@ hold() {
 }
 
 release() {
-	echo >&4
+	go_on
 	exec 4>&-
 	await 20 over "$worker" || kill -KILL "$worker"
 	wait "$worker"

@@ -122,11 +122,12 @@ int main(int argc, char **argv)
 	end = lowest_free() + ACCEPTS + FIFOS + 8;
 	start(wait_for_peer, ACCEPTS, end, ACCEPTS);
 	start(wait_for_writer, FIFOS, end, ACCEPTS + FIFOS);
-	unlink(fifo);
 	if (holds)
 		hold_ready();
 	report();
 	if (holds)
 		hold();
+	/* Not before: a thread reserves its number first, and then looks for the file. */
+	unlink(fifo);
 	_exit(0);
 }
