@@ -78,6 +78,9 @@ enum ktally_bpf_mode {
 			       /proc */
 };
 
+/* No kernel has more PIDs, and so processes (PID_MAX_LIMIT, include/linux/threads.h). */
+#define KTALLY_PROCESSES_MAX 4194304
+
 struct ktally_monitor_opts {
 	size_t sz;
 	uint64_t interval_ns;   /* 0: one second; least 100 ms */
@@ -87,7 +90,9 @@ struct ktally_monitor_opts {
 	enum ktally_bpf_mode bpf;
 	int processes;          /* non-zero: also one snapshot per member process */
 	int no_default_rules;   /* non-zero: without high_cpu, high_memory, file_handle_leak */
-	uint32_t max_processes; /* map capacity for targets that grow; 0: sized from the request */
+	uint32_t max_processes; /* map capacity for targets that grow, two thirds of a KiB of kernel
+				   memory each; 0: sized from the request; most
+				   KTALLY_PROCESSES_MAX */
 	ktally_log_fn log;      /* NULL: silent */
 	void *log_ctx;
 	uint32_t simulate_loss; /* a fault for tests: one event in so many is lost, and counted as
@@ -103,7 +108,8 @@ struct ktally_monitor_opts {
 	size_t :0;
 };
 #define ktally_monitor_opts__last_field leaks_every_ns
-/* opts may be NULL. -EINVAL for an interval below 100 ms, -E2BIG for a newer option struct. */
+/* opts may be NULL. -EINVAL for an interval below 100 ms or a max_processes above its most, -E2BIG
+ * for a newer option struct. */
 KTALLY_API int ktally_monitor__open(const struct ktally_monitor_opts *opts,
 				    struct ktally_monitor **ret);
 /* Stops, ends the command if one is still held at its gate, frees. NULL is allowed. */

@@ -51,6 +51,19 @@ as_nobody() {
 	assert_error 2 "" "$KTALLY" -p ""
 }
 
+@test "errors: a number too large for what it counts" {
+	local bad
+	for bad in 4194305 4294967296 4294967297 18446744073709551617; do
+		assert_error 2 "max-processes.*from 1 to 4194304" "$KTALLY" -p $$ --max-processes "$bad"
+	done
+	for bad in 4294967296 4294967297; do
+		assert_error 2 "simulate-loss.*from 1 to 4294967295" "$KTALLY" -p $$ --simulate-loss "$bad"
+	done
+	# No map is made for it.
+	"$KTALLY" --no-bpf -p $$ -n 1 -i 100ms --max-processes 4194304 >out.jsonl 2>err 3>&-
+	validate out.jsonl
+}
+
 @test "errors: a bad alert" {
 	require_root
 	assert_error 2 "" "$KTALLY" -p $$ --alert 'no colon'

@@ -98,6 +98,18 @@ static void intervals_have_a_least(void **state)
 	assert_int_equal(open_and_close(&opts), 0);
 }
 
+static void room_for_processes_has_a_most(void **state)
+{
+	KTALLY_OPTS(ktally_monitor_opts, opts, .max_processes = KTALLY_PROCESSES_MAX + 1);
+
+	(void)state;
+	assert_int_equal(open_and_close(&opts), -EINVAL);
+	opts.max_processes = UINT32_MAX;
+	assert_int_equal(open_and_close(&opts), -EINVAL);
+	opts.max_processes = KTALLY_PROCESSES_MAX;
+	assert_int_equal(open_and_close(&opts), 0);
+}
+
 static void targets_and_outputs_are_checked_the_same(void **state)
 {
 	struct {
@@ -151,6 +163,7 @@ int main(void)
 		cmocka_unit_test(a_size_that_cannot_be_is_refused),
 		cmocka_unit_test(a_longer_struct_is_fine_as_long_as_it_asks_for_nothing_new),
 		cmocka_unit_test(intervals_have_a_least),
+		cmocka_unit_test(room_for_processes_has_a_most),
 		cmocka_unit_test(targets_and_outputs_are_checked_the_same),
 		cmocka_unit_test(results_are_written_only_where_there_is_room),
 	};

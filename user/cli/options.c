@@ -4,14 +4,15 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum value_kind { VALUE_FLAG, VALUE_TEXT, VALUE_LIST, VALUE_COUNT, VALUE_DURATION,
-		  VALUE_PERCENT, VALUE_ROTATE };
+enum value_kind { VALUE_FLAG, VALUE_TEXT, VALUE_LIST, VALUE_COUNT, VALUE_COUNT32,
+		  VALUE_PROCESSES, VALUE_DURATION, VALUE_PERCENT, VALUE_ROTATE };
 
 struct option_row {
 	char letter;	  /* 0: long form only */
@@ -75,10 +76,11 @@ static const struct option_row rows[] = {
 	  "jsonl or table (jsonl unless standard output is a terminal); leaks: or folded" },
 	{ 0, "history", VALUE_COUNT, AT(history), "N",
 	  "snapshots kept in memory per target (1000)" },
-	{ 0, "max-processes", VALUE_COUNT, AT(max_processes), "N",
-	  "room in the kernel's maps, when many more than 16384 processes end in one interval" },
+	{ 0, "max-processes", VALUE_PROCESSES, AT(max_processes), "N",
+	  "room in the kernel's maps, when many more than 16384 processes end in one interval; "
+	  "at most 4194304" },
 	{ 0, "rung", VALUE_LIST, AT(rungs), "NAME=RUNG", "use only this rung of an instrument" },
-	{ 0, "simulate-loss", VALUE_COUNT, AT(simulate_loss), "N",
+	{ 0, "simulate-loss", VALUE_COUNT32, AT(simulate_loss), "N",
 	  "lose one descriptor event and one exit in N, to see that losses are shown (for "
 	  "tests)" },
 	{ 0, "max-overhead", VALUE_PERCENT, AT(max_overhead), "PERCENT",
@@ -154,6 +156,17 @@ static int bad_value(const struct option_row *row, const char *text, const char 
 	return EXIT_USAGE;
 }
 
+static int store_count(const struct option_row *row, const char *text, uint64_t most,
+		       uint64_t *field)
+{
+	char expected[48];
+
+	if (!ktally_parse_count(text, field) && *field && *field <= most)
+		return 0;
+	snprintf(expected, sizeof(expected), "a number from 1 to %" PRIu64, most);
+	return bad_value(row, text, most < UINT64_MAX ? expected : "a number above 0");
+}
+
 /* SIZE with K, M or G; into two neighbouring fields. */
 static bool parse_rotate(const char *text, uint64_t *ret)
 {
@@ -198,9 +211,11 @@ static int store(const struct option_row *row, const char *text, struct run_opti
 		list->items[list->cnt++] = text;
 		break;
 	case VALUE_COUNT:
-		if (ktally_parse_count(text, field) || !*(uint64_t *)field)
-			return bad_value(row, text, "a number above 0");
-		break;
+		return store_count(row, text, UINT64_MAX, field);
+	case VALUE_COUNT32:
+		return store_count(row, text, UINT32_MAX, field);
+	case VALUE_PROCESSES:
+		return store_count(row, text, KTALLY_PROCESSES_MAX, field);
 	case VALUE_PERCENT:
 		*(double *)field = strtod(text, &end);
 		if (end == text || (*end && strcmp(end, "%")) || !(*(double *)field > 0) ||

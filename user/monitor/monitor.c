@@ -83,7 +83,8 @@ static int configure(struct ktally_monitor *m, const struct ktally_monitor_opts 
 	m->processes = OPTS_GET(opts, processes, 0);
 	m->log = OPTS_GET(opts, log, NULL);
 	m->log_ctx = OPTS_GET(opts, log_ctx, NULL);
-	if (m->interval_ns < MONITOR_MIN_INTERVAL_NS)
+	if (m->interval_ns < MONITOR_MIN_INTERVAL_NS ||
+	    m->targets.max_processes > KTALLY_PROCESSES_MAX)
 		return -EINVAL;
 	m->rule_sources.defaults = !OPTS_GET(opts, no_default_rules, 0);
 	return m->rule_sources.defaults ? rules_add_defaults(m->rules) : 0;
