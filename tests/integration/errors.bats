@@ -110,6 +110,20 @@ as_nobody() {
 	assert_error 4 "no-such-group" "$KTALLY" -c no-such-group
 }
 
+# As a variable of a shell is that was never set.
+@test "errors: an empty cgroup, name or PID" {
+	require_root
+	[[ -n $(cgroup2_mount) ]] || skip "cgroup v2 is not mounted"
+	assert_error 4 "empty path.*$(cgroup2_mount)" "$KTALLY" -c ""
+	assert_error 4 "pattern" "$KTALLY" -C ""
+	assert_error 2 "PID" "$KTALLY" -p "" -p $$
+	local whole
+	for whole in . "$(cgroup2_mount)"; do
+		record -c "$whole" -n 1
+		assert_equal "$status $(q 'header.targets[0].kind')" "0 cgroup"
+	done
+}
+
 @test "errors: a cgroup v1 path names where v2 is" {
 	require_root
 	local v1

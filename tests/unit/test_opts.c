@@ -138,6 +138,27 @@ static void targets_and_outputs_are_checked_the_same(void **state)
 	ktally_monitor__close(m);
 }
 
+static void a_path_or_a_pattern_that_is_empty_or_none_is_refused(void **state)
+{
+	static const char *const texts[] = { NULL, "" };
+	struct ktally_monitor *m;
+	size_t i;
+
+	(void)state;
+	assert_int_equal(ktally_monitor__open(NULL, &m), 0);
+	for (i = 0; i < ARRAY_LEN(texts); i++) {
+		KTALLY_OPTS(ktally_target_opts, path, .kind = KTALLY_TARGET_CGROUP,
+			    .path = texts[i]);
+		KTALLY_OPTS(ktally_target_opts, glob, .kind = KTALLY_TARGET_COMM,
+			    .glob = texts[i]);
+		int err = ktally_monitor__add_target(m, &path, NULL);
+
+		assert_true(err == -EINVAL || err == -ENODEV); /* v2 may not be mounted */
+		assert_int_equal(ktally_monitor__add_target(m, &glob, NULL), -EINVAL);
+	}
+	ktally_monitor__close(m);
+}
+
 static void results_are_written_only_where_there_is_room(void **state)
 {
 	struct ktally_result result = { .sz = sizeof(size_t), .snapshots = 4711 };
@@ -165,6 +186,7 @@ int main(void)
 		cmocka_unit_test(intervals_have_a_least),
 		cmocka_unit_test(room_for_processes_has_a_most),
 		cmocka_unit_test(targets_and_outputs_are_checked_the_same),
+		cmocka_unit_test(a_path_or_a_pattern_that_is_empty_or_none_is_refused),
 		cmocka_unit_test(results_are_written_only_where_there_is_room),
 	};
 

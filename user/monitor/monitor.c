@@ -185,6 +185,12 @@ void ktally_monitor__close(struct ktally_monitor *m)
 	free(m);
 }
 
+/* Who leaves a text out means none. */
+static const char *text_of(const char *option)
+{
+	return option ? option : "";
+}
+
 static int add_target(struct ktally_monitor *m, const struct ktally_target_opts *opts, char *error)
 {
 	bool follow = OPTS_GET(opts, follow, 0);
@@ -195,9 +201,10 @@ static int add_target(struct ktally_monitor *m, const struct ktally_target_opts 
 	case KTALLY_TARGET_COMMAND:
 		return targets_add_command(&m->targets, OPTS_GET(opts, argv, NULL), follow, error);
 	case KTALLY_TARGET_CGROUP:
-		return targets_add_cgroup(&m->targets, OPTS_GET(opts, path, ""), error);
+		return targets_add_cgroup(&m->targets, text_of(OPTS_GET(opts, path, NULL)),
+					  error);
 	case KTALLY_TARGET_COMM:
-		return targets_add_comm(&m->targets, OPTS_GET(opts, glob, ""), error);
+		return targets_add_comm(&m->targets, text_of(OPTS_GET(opts, glob, NULL)), error);
 	case KTALLY_TARGET_ALL:
 		return targets_add_all(&m->targets, error);
 	}

@@ -175,6 +175,9 @@ int targets_add_cgroup(struct targets *t, const char *path, char *error)
 	if (err)
 		return err;
 	v2 = mounts.v2_path;
+	if (v2[0] && !path[0]) /* to the kernel it would be the mount itself */
+		return fail(error, -EINVAL, "an empty path names no cgroup; name a directory below "
+			    "%.80s, or that itself for all", v2);
 	err = cgroup_open(&mounts, path, &target->cgroup);
 	target->cgroup.fd = err ? -1 : target->cgroup.fd;
 	if (err == -ENODEV)
