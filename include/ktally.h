@@ -142,7 +142,8 @@ struct ktally_target_opts {
 /* Adds a target; *ret (may be NULL) is its index in the records. Strings are copied. A command is
  * started at once and held before its first instruction until the monitor starts.
  * -ESRCH: no such process; -EPERM: a kernel thread; -ENOENT, -EACCES: command or cgroup; -EINVAL: a
- * cgroup v1 path, an empty path, a bad pattern; -ENOSPC: more than 64 targets that can grow. */
+ * cgroup v1 path, an empty path, a threaded cgroup, a bad pattern; -ENOSPC: more than 64 targets
+ * that can grow. */
 KTALLY_API int ktally_monitor__add_target(struct ktally_monitor *m,
 					  const struct ktally_target_opts *opts, size_t *ret);
 

@@ -124,6 +124,23 @@ as_nobody() {
 	done
 }
 
+# Its threads' processes are listed in the cgroup above that is none.
+@test "errors: a threaded cgroup names the one that lists its processes" {
+	require_root
+	make_cgroup ""
+	local domain=$CGROUP
+	make_cgroup thr
+	echo threaded >"$CGROUP/cgroup.type" || skip "no threaded cgroups here"
+	make_cgroup thr/below
+	echo threaded >"$CGROUP/cgroup.type"
+	local options
+	for options in "" --no-bpf; do
+		assert_error 4 "threaded.*watch $domain\$" "$KTALLY" -c "$CGROUP" $options -n 1
+		record -c "$domain" $options -n 1
+		assert_equal "$status" 0
+	done
+}
+
 @test "errors: a cgroup v1 path names where v2 is" {
 	require_root
 	local v1

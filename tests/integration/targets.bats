@@ -152,6 +152,31 @@ load helpers
 	stop_ktally
 }
 
+# Which it can only while nobody is in it, and for good.
+@test "targets: a cgroup that becomes a threaded one is watched on" {
+	require_root
+	local options top thr
+	make_cgroup ""
+	top=$CGROUP
+	start_held switches -t 2 -k 5 --stay
+	echo "$HELD" >"$top/cgroup.procs"
+	for options in "" --no-bpf; do
+		make_cgroup "thr$options"
+		thr=$CGROUP
+		start_ktally -c "$thr" $options
+		echo threaded >"$thr/cgroup.type" || skip "no threaded cgroups here"
+		echo "$HELD" >"$thr/cgroup.threads"
+		next_snapshots 3
+		stop_ktally
+		assert_equal "$options: $status $(q trailer.reason)" "$options: 0 stopped"
+		assert_equal "$(cat err)" ""
+		# By its first thread; /proc has no list of whose that is.
+		assert_equal "$options: $(q last_snapshot.processes)" "$options: $([[ $options ]] && echo 0 || echo 1)"
+		echo "$HELD" >"$top/cgroup.threads"
+	done
+	release
+}
+
 @test "targets: a cgroup by its path below the mount" {
 	require_root
 	make_cgroup ""

@@ -228,6 +228,38 @@ static void what_is_no_cgroup_is_refused(void **state)
 	cgroup_close(&cg);
 }
 
+/* What lies above the mount is not asked. */
+static void a_threaded_one_knows_its_domain(void **state)
+{
+	static struct cgroup cg = { .fd = -1 };
+	char domain[sizeof(cg.path)] = "untouched", expected[96];
+	struct folder f;
+
+	(void)state;
+	folder_init(&f);
+	folder_mkdir(&f, "a");
+	folder_mkdir(&f, "a/b");
+	folder_mkdir(&f, "a/b/c");
+	folder_puts(&f, "a/cgroup.type", "domain threaded\n");
+	folder_puts(&f, "a/b/cgroup.type", "threaded\n");
+	folder_puts(&f, "a/b/c/cgroup.type", "threaded\n");
+	snprintf(expected, sizeof(expected), "%s/a", f.path);
+	strcpy(cg.path, f.path);
+	assert_false(cgroup_is_threaded(&cg, domain));
+	strcpy(cg.path, expected);
+	cg.level = 1;
+	assert_false(cgroup_is_threaded(&cg, domain));
+	assert_string_equal(domain, "untouched");
+	strcat(cg.path, "/b/c");
+	cg.level = 3;
+	assert_true(cgroup_is_threaded(&cg, domain));
+	assert_string_equal(domain, expected);
+	cg.level = 1;
+	assert_true(cgroup_is_threaded(&cg, domain));
+	assert_string_equal(domain, "");
+	folder_fini(&f);
+}
+
 static int find_self(void *ctx, pid_t pid)
 {
 	(void)ctx;
@@ -313,6 +345,7 @@ int main(void)
 		cmocka_unit_test(a_long_list_is_read_whole),
 		cmocka_unit_test(a_bottomless_tree_is_given_up),
 		cmocka_unit_test(what_is_no_cgroup_is_refused),
+		cmocka_unit_test(a_threaded_one_knows_its_domain),
 		cmocka_unit_test(the_root_of_the_mount_opens),
 		cmocka_unit_test(levels_are_counted_below_the_mount),
 	};

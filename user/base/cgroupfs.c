@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -222,6 +223,36 @@ void cgroup_close(struct cgroup *cg)
 		return;
 	close(cg->fd);
 	cg->fd = -1;
+}
+
+static bool is_threaded(const char *path)
+{
+	static const char threaded[] = "threaded\n";
+	struct buf type = {};
+	int fd = open_dir(AT_FDCWD, path);
+	bool is = fd >= 0 && !read_all(fd, "cgroup.type", &type) &&
+		  type.len == strlen(threaded) && !memcmp(type.data, threaded, type.len);
+
+	if (fd >= 0)
+		close(fd);
+	buf_fini(&type);
+	return is;
+}
+
+bool cgroup_is_threaded(const struct cgroup *cg, char *ret_domain)
+{
+	uint32_t above = cg->level;
+	char path[sizeof(cg->path)];
+
+	if (!is_threaded(cg->path))
+		return false;
+	strcpy(path, cg->path);
+	while (above && is_threaded(path)) {
+		*strrchr(path, '/') = '\0';
+		above--;
+	}
+	strcpy(ret_domain, is_threaded(path) ? "" : path);
+	return true;
 }
 
 struct walk {

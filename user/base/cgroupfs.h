@@ -3,6 +3,7 @@
 #ifndef KTALLY_BASE_CGROUPFS_H
 #define KTALLY_BASE_CGROUPFS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -31,6 +32,9 @@ struct cgroup {
  * directory that is not in cgroup v2 (a v1 path, or no cgroup); -ENODEV: v2 is not mounted. */
 int cgroup_open(const struct cgroup_mounts *mounts, const char *path, struct cgroup *ret);
 void cgroup_close(struct cgroup *cg);
+/* Does it hold threads of processes that are listed further up? ret_domain, of the size of a path,
+ * then is where: the nearest cgroup above that does not; "" where this mount does not show it. */
+bool cgroup_is_threaded(const struct cgroup *cg, char *ret_domain);
 /* Calls fn for every process in the subtree until it returns non-zero, and returns that. One that
  * moves meanwhile may come twice. -EOPNOTSUPP: cg is a threaded cgroup, which has no processes of
  * its own. */

@@ -161,6 +161,21 @@ int targets_add_command(struct targets *t, char *const *argv, bool follow, char 
 	return 0;
 }
 
+/* The threads of its processes may be anywhere below the domain, and cgroup.procs is not to be read
+ * (cgroup_procs_start, kernel/cgroup/cgroup.c). */
+static int refuse_threaded(struct cgroup *cg, const char *path, char *error)
+{
+	char domain[sizeof(cg->path)];
+
+	if (!cgroup_is_threaded(cg, domain))
+		return 0;
+	cgroup_close(cg);
+	return fail(error, -EINVAL,
+		    "'%.50s' is a threaded cgroup, whose processes are listed in its domain: "
+		    "watch %.120s",
+		    path, domain[0] ? domain : "that, from outside this cgroup namespace");
+}
+
 int targets_add_cgroup(struct targets *t, const char *path, char *error)
 {
 	struct cgroup_mounts mounts;
@@ -189,6 +204,9 @@ int targets_add_cgroup(struct targets *t, const char *path, char *error)
 	if (err)
 		return fail(error, err, "cannot open cgroup '%.100s': %s; cgroup v2 is at %.60s",
 			    path, strerror(-err), v2);
+	err = refuse_threaded(&target->cgroup, path, error);
+	if (err)
+		return err;
 	target->kind = TARGET_CGROUP;
 	target_keep(t, target);
 	return 0;

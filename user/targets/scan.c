@@ -180,8 +180,9 @@ static int scan_cgroups(struct targets *t)
 			continue;
 		walk.group = target_bit(&t->list[i]);
 		err = cgroup_for_each_pid(&t->list[i].cgroup, visit_cgroup, &walk);
-		if (err == -ENOENT || err == -ENODEV)
-			err = 0; /* the cgroup was removed: it is empty */
+		/* Removed, or turned into a threaded one, which it can be while it is empty. */
+		if (err == -ENOENT || err == -ENODEV || err == -EOPNOTSUPP)
+			err = 0;
 	}
 	return err;
 }
