@@ -74,3 +74,27 @@ if libc.vfork() == 0: # until it ends its parent sleeps, and no signal but the l
 		assert_equal "$(q 'snapshots | map(select(.open_fds != null and .threads == 1)) | length')" 5
 	done
 }
+
+# Some of the limits leave room for BPF programs and for nothing else, which then is what goes.
+@test "limits: everything, with few descriptors" {
+	require_root
+	local most
+	for most in 20 32 40 48 56 64 66 68 70 72 80 100 128; do
+		(ulimit -n "$most" && "$KTALLY" -i 100ms -o out.jsonl -a -n 2 2>err 3>&-) ||
+			fail "at $most: status $?: $(tail -n 1 err)"
+		validate out.jsonl
+		assert_equal "$most: $(q 'snapshots | length') $(q trailer.reason)" "$most: 2 count"
+	done
+}
+
+@test "limits: more processes by PID than descriptors" {
+	require_root
+	local options pids
+	populate 150
+	pids=$(IFS=, && echo "${started[*]}")
+	ulimit -n 128
+	for options in "" --no-bpf; do
+		record -p "$pids" -n 3 $options
+		assert_equal "$options: $status $(q 'snapshots(149) | length') $(q trailer.reason)" "$options: 0 3 count"
+	done
+}

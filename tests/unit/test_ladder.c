@@ -2,7 +2,11 @@
 /* The climber: order, refusals that are kept, and the wishes that leave rungs out. */
 #include "unit.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/ladder.h"
 
@@ -184,6 +188,36 @@ static void a_ladder_can_be_climbed_again(void **state)
 	assert_int_equal(l.refused_cnt, 1);
 }
 
+/* What follows needs some: the last ones are not for a rung. */
+static void a_rung_leaves_descriptors(void **state)
+{
+	struct climb c = { .opens = "best" }, poor = { .opens = "/proc" };
+	int next = dup(STDIN_FILENO), err;
+	struct rlimit limit, low;
+	struct ladder l;
+
+	(void)state;
+	assert_true(next >= 0);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	low = limit;
+	low.rlim_cur = (rlim_t)next + 8;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+	err = climb(&poor, &l, LADDER_BPF_AUTO, NULL);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_int_equal(err, 0);
+	assert_ptr_equal(l.active, &rungs[2]);
+	assert_int_equal(l.refused_cnt, 2);
+	assert_int_equal(l.refused[0].err, -EMFILE);
+	assert_non_null(strstr(l.refused[0].reason, "ulimit -n"));
+	assert_int_equal(poor.cnt, 1);
+	assert_int_equal(climb(&c, &l, LADDER_BPF_AUTO, NULL), 0);
+	assert_ptr_equal(l.active, &rungs[0]);
+	err = dup(STDIN_FILENO);
+	assert_int_equal(err, next + 1);
+	close(err);
+	close(next);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -198,6 +232,7 @@ int main(void)
 		cmocka_unit_test(required_bpf_does_not_fall_back),
 		cmocka_unit_test(required_bpf_allows_proc_where_it_was_asked_for),
 		cmocka_unit_test(a_ladder_can_be_climbed_again),
+		cmocka_unit_test(a_rung_leaves_descriptors),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

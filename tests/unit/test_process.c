@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "bpf/targets.h"
@@ -78,7 +79,7 @@ static void many_come_and_go(void **state)
 
 static void its_directory_is_opened_once_and_closed_with_it(void **state)
 {
-	struct process_table t = { .dirs_max = 1 };
+	struct process_table t = { .fds_max = 1 };
 	struct process *p = process_add(&t, PROCESS_ID(42, 9));
 	struct folder proc;
 	int fd;
@@ -99,7 +100,7 @@ static void its_directory_is_opened_once_and_closed_with_it(void **state)
 
 static void more_directories_than_may_be_kept_are_given_back(void **state)
 {
-	struct process_table t = { .dirs_max = 1 };
+	struct process_table t = { .fds_max = 1 };
 	struct process *kept = process_add(&t, PROCESS_ID(42, 9));
 	struct process *lent = process_add(&t, PROCESS_ID(43, 9));
 	struct folder proc;
@@ -121,8 +122,35 @@ static void more_directories_than_may_be_kept_are_given_back(void **state)
 	process_dir_done(lent, process_dir(&t, lent, proc.fd));
 	assert_true(lent->dir_fd >= 0);
 	process_table_fini(&t);
-	assert_int_equal(t.dirs_open, 0);
+	assert_int_equal(t.fds_kept, 0);
 	folder_fini(&proc);
+}
+
+static void half_of_what_may_still_be_opened_is_kept(void **state)
+{
+	int proc_fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct process_table t = { 0 }, less = { 0 };
+	struct rlimit limit;
+	int more[8];
+	size_t i;
+
+	(void)state;
+	assert_true(proc_fd >= 0);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	process_table_set_room(&t, proc_fd);
+	assert_in_range(t.fds_max, 1, limit.rlim_cur / 2);
+	for (i = 0; i < ARRAY_LEN(more); i++)
+		more[i] = dup(proc_fd);
+	process_table_set_room(&less, proc_fd);
+	assert_int_equal(less.fds_max, t.fds_max - ARRAY_LEN(more) / 2);
+	for (i = 0; i < ARRAY_LEN(more); i++)
+		close(more[i]);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &(struct rlimit){ 2, limit.rlim_max }), 0);
+	process_table_set_room(&t, proc_fd);
+	assert_int_equal(t.fds_max, 0);
+	assert_false(process_table_keep(&t));
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	close(proc_fd);
 }
 
 static void somebody_else_under_its_pid_is_not_it(void **state)
@@ -184,6 +212,7 @@ int main(void)
 		cmocka_unit_test(many_come_and_go),
 		cmocka_unit_test(its_directory_is_opened_once_and_closed_with_it),
 		cmocka_unit_test(more_directories_than_may_be_kept_are_given_back),
+		cmocka_unit_test(half_of_what_may_still_be_opened_is_kept),
 		cmocka_unit_test(somebody_else_under_its_pid_is_not_it),
 		cmocka_unit_test(the_interval_begins_at_the_last_tick_or_the_first_sight),
 		cmocka_unit_test(it_has_ended_whoever_noticed),

@@ -15,7 +15,7 @@ static struct process_table table;
 
 static int setup(void **state)
 {
-	process_table_init(&table);
+	table = (struct process_table){ 0 };
 	*state = process_add(&table, PROCESS_ID(10, 5));
 	return *state ? 0 : -1;
 }

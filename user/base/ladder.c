@@ -5,6 +5,10 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define SPARE_FDS 16
 
 int rung_open_nothing(void *self, char *reason)
 {
@@ -24,6 +28,26 @@ static const char *not_wanted(const struct rung *r, const struct ladder_wish *wi
 	return NULL;
 }
 
+/* What follows needs descriptors too: a rung that opens with the last ones is none that works. */
+static int open_sparing(const struct rung *r, void *self, char *reason)
+{
+	int spare[SPARE_FDS], cnt = 0, err = 0;
+
+	while (!err && cnt < SPARE_FDS) {
+		spare[cnt] = eventfd(0, EFD_CLOEXEC);
+		err = spare[cnt] < 0 ? -errno : 0;
+		cnt += !err;
+	}
+	if (!err)
+		err = r->open(self, reason);
+	else
+		snprintf(reason, LADDER_REASON_LEN,
+			 "fewer than %d descriptors are left; raise `ulimit -n`", SPARE_FDS);
+	while (cnt)
+		close(spare[--cnt]);
+	return err;
+}
+
 static int try_rung(struct ladder *l, const struct rung *r, const struct ladder_wish *wish,
 		    void *self)
 {
@@ -35,7 +59,8 @@ static int try_rung(struct ladder *l, const struct rung *r, const struct ladder_
 	if (reason)
 		snprintf(refusal->reason, sizeof(refusal->reason), "%s", reason);
 	else
-		err = r->open(self, refusal->reason);
+		err = r->bpf ? open_sparing(r, self, refusal->reason)
+			     : r->open(self, refusal->reason);
 	if (!err)
 		return 0;
 	refusal->rung = r->name;

@@ -55,7 +55,8 @@ struct ladder {
 	size_t refused_cnt;
 };
 
-/* -ENOENT: the forced rung is not in the table; -ENOTSUP: none opened that the wish allows (the
+/* A rung that needs BPF, and so descriptors, opens only if some are left then.
+ * -ENOENT: the forced rung is not in the table; -ENOTSUP: none opened that the wish allows (the
  * last refusal says why); else 0 and l->active is open. */
 int ladder_climb(struct ladder *l, const struct rung *rungs, size_t cnt,
 		 const struct ladder_wish *wish, void *self);

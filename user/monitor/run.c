@@ -250,22 +250,28 @@ static int alloc_run(struct ktally_monitor *m)
 	return loop_add(m->loop, m->stop_fd, EPOLLIN, on_stop, m);
 }
 
-/* PIDs only; where pidfds cannot be had, the next tick finds the end. */
+static void watch_root(struct ktally_monitor *m, pid_t pid)
+{
+	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+
+	if (fd < 0)
+		return;
+	if (!process_table_keep(&m->targets.table)) {
+		close(fd);
+		return;
+	}
+	m->pid_fds[m->pid_fd_cnt++] = fd;
+	loop_add(m->loop, fd, EPOLLIN, on_exit_of_root, m);
+}
+
+/* PIDs only; where pidfds cannot be had, or not kept, the next tick finds the end. */
 static void watch_roots(struct ktally_monitor *m)
 {
 	size_t i;
 
-	for (i = 0; i < m->targets.cnt; i++) {
-		int fd;
-
-		if (m->targets.list[i].pid <= 0)
-			continue;
-		fd = (int)syscall(SYS_pidfd_open, m->targets.list[i].pid, 0);
-		if (fd < 0)
-			continue;
-		m->pid_fds[m->pid_fd_cnt++] = fd;
-		loop_add(m->loop, fd, EPOLLIN, on_exit_of_root, m);
-	}
+	for (i = 0; i < m->targets.cnt; i++)
+		if (m->targets.list[i].pid > 0)
+			watch_root(m, m->targets.list[i].pid);
 }
 
 /* A file cannot be polled and has no reader that could go. */
@@ -332,6 +338,7 @@ static int begin(struct ktally_monitor *m)
 		err = monitor_doors_start(m);
 	if (err)
 		return monitor_fail(m, err, "cannot set up the run: %s", strerror(-err));
+	process_table_set_room(&m->targets.table, m->proc_fd);
 	watch_roots(m);
 	watch_readers(m);
 	m->tick_time = clock_realtime_seconds();

@@ -3,6 +3,7 @@
 #include "targets/process.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -11,14 +12,27 @@
 #include "base/procfs.h"
 #include "bpf/targets.h"
 
-/* Half of what this process may open. */
-void process_table_init(struct process_table *t)
+void process_table_set_room(struct process_table *t, int proc_fd)
 {
+	int self = openat(proc_fd, "self", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct rlimit limit;
+	struct proc_fds fds;
 
-	*t = (struct process_table){ 0 };
-	if (!getrlimit(RLIMIT_NOFILE, &limit))
-		t->dirs_max = limit.rlim_cur / 2;
+	t->fds_max = 0;
+	if (self < 0)
+		return;
+	if (!getrlimit(RLIMIT_NOFILE, &limit) && !proc_count_fds(self, &fds) &&
+	    limit.rlim_cur > fds.open)
+		t->fds_max = (limit.rlim_cur - fds.open) / 2;
+	close(self);
+}
+
+bool process_table_keep(struct process_table *t)
+{
+	bool keep = t->fds_kept < t->fds_max;
+
+	t->fds_kept += keep;
+	return keep;
 }
 
 struct process *process_find(const struct process_table *t, uint64_t id)
@@ -195,7 +209,7 @@ void process_remove(struct process_table *t, struct process *p)
 	free(p->moves);
 	if (p->dir_fd >= 0) {
 		close(p->dir_fd);
-		t->dirs_open--;
+		t->fds_kept--;
 	}
 	free(p);
 }
@@ -225,10 +239,8 @@ int process_dir(struct process_table *t, struct process *p, int proc_fd)
 		close(fd);
 		return err;
 	}
-	if (t->dirs_open < t->dirs_max) {
+	if (process_table_keep(t))
 		p->dir_fd = fd;
-		t->dirs_open++;
-	}
 	return fd;
 }
 

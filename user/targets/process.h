@@ -74,16 +74,19 @@ struct process {
 	uint64_t untold; /* bits of counters of which nobody told how they stood at its end */
 };
 
-/* dirs_max: so many directories below /proc are kept open, and no more: this process may have other
- * uses for its descriptors. Those of the rest are opened for each read. */
+/* fds_max: so many descriptors that belong to processes are kept open, and no more: this process
+ * has other uses for them. The directories below /proc of the rest are opened for each read. */
 struct process_table {
 	struct process *by_id;
 	bool has_new; /* of which there is no read yet */
-	size_t dirs_open;
-	size_t dirs_max;
+	size_t fds_kept;
+	size_t fds_max; /* 0: none */
 };
 
-void process_table_init(struct process_table *t);
+/* To be called when everything is open that is needed for sure: half of what is left is kept. */
+void process_table_set_room(struct process_table *t, int proc_fd);
+/* May one more be kept? Then it is counted. */
+bool process_table_keep(struct process_table *t);
 
 struct process *process_find(const struct process_table *t, uint64_t id);
 /* A new entry, everything unknown. NULL: out of memory. */

@@ -21,7 +21,6 @@ void targets_init(struct targets *t, int proc_fd)
 {
 	memset(t, 0, sizeof(*t));
 	t->proc_fd = proc_fd;
-	process_table_init(&t->table);
 	t->shared.room = &t->room;
 }
 
