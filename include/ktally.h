@@ -105,9 +105,11 @@ struct ktally_monitor_opts {
 	int debuginfod;         /* non-zero: names for it from $DEBUGINFOD_URLS too; may be slow */
 	uint64_t leaks_every_ns; /* KTALLY_LEAKS_REPORT: so often while it runs, too; 0: only at the
 				    end */
+	uint64_t command_nofile; /* soft RLIMIT_NOFILE of the commands that are run, for a program
+				    that has raised its own; 0: as this process has it */
 	size_t :0;
 };
-#define ktally_monitor_opts__last_field leaks_every_ns
+#define ktally_monitor_opts__last_field command_nofile
 /* opts may be NULL. -EINVAL for an interval below 100 ms or a max_processes above its most, -E2BIG
  * for a newer option struct. */
 KTALLY_API int ktally_monitor__open(const struct ktally_monitor_opts *opts,

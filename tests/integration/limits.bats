@@ -98,3 +98,24 @@ if libc.vfork() == 0: # until it ends its parent sleeps, and no signal but the l
 		assert_equal "$options: $status $(q 'snapshots(149) | length') $(q trailer.reason)" "$options: 0 3 count"
 	done
 }
+
+# What watches much needs many; a program that was not made for many gets what its caller has.
+@test "limits: ktally raises its own limit of descriptors, and no command's" {
+	local hard
+	hard=$(ulimit -Hn)
+	[[ $hard == unlimited ]] || ((hard > 200)) || skip "the limit is $hard"
+	ulimit -Sn 200
+	record --no-bpf -- sh -c 'ulimit -Sn; ulimit -Hn'
+	assert_equal "$(paste -sd ' ' work.json)" "200 $hard"
+	printf '#!/bin/sh\nulimit -Sn >act.limit\n' >act
+	# shellcheck disable=SC2016 # for the script
+	printf '#!/bin/sh\necho "{\\"soft\\": $(ulimit -Sn)}"\n' >number
+	chmod +x act number
+	start_ktally --no-bpf -p $$ --alert 'on: threads >= 1' --on-alert ./act \
+		--metrics-from ./number --metrics-every 100ms
+	assert_equal "$(awk '/^Max open files/ { print $4 == $5 }' "/proc/$KTALLY_PID/limits")" 1
+	wait_for "the alert's command" test -s act.limit
+	wait_for "the metric" record_is_there 'last_snapshot.custom_metrics.soft != null'
+	stop_ktally
+	assert_equal "$(cat act.limit) $(q last_snapshot.custom_metrics.soft)" "200 200"
+}

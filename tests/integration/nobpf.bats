@@ -73,7 +73,7 @@ load helpers
 	started+=("$parent")
 	wait_for "97 children" eval "(( \$(pgrep -cP $parent sleep) == 97 ))"
 	mapfile -t -O ${#started[@]} started < <(pgrep -P "$parent")
-	ulimit -Sn 64
+	ulimit -n 64
 	record --no-bpf -p "$parent" --follow --processes -n 3
 	assert_equal "$status" 0
 	assert_equal "$(q 'last_snapshot.processes')" 98

@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -33,7 +34,7 @@ static int run(const char *script)
 	struct command *c;
 	int status;
 
-	assert_int_equal(command_new(argv, &c), 0);
+	assert_int_equal(command_new(argv, 0, &c), 0);
 	assert_int_equal(command_release(c), 0);
 	status = wait_for(c);
 	command_free(c);
@@ -56,7 +57,7 @@ static void nothing_runs_before_the_gate_opens(void **state)
 	(void)state;
 	folder_init(&f);
 	snprintf(path, sizeof(path), "%s/ran", f.path);
-	assert_int_equal(command_new(argv, &c), 0);
+	assert_int_equal(command_new(argv, 0, &c), 0);
 	assert_true(command_pid(c) > 0);
 	assert_int_equal(kill(command_pid(c), 0), 0);
 	pause_ms(50);
@@ -94,7 +95,7 @@ static void a_reaped_command_keeps_its_status(void **state)
 	int status = 0;
 
 	(void)state;
-	assert_int_equal(command_new(argv, &c), 0);
+	assert_int_equal(command_new(argv, 0, &c), 0);
 	assert_int_equal(command_release(c), 0);
 	assert_int_equal(WEXITSTATUS(wait_for(c)), 5);
 	assert_true(command_reap(c, &status));
@@ -112,12 +113,12 @@ static void what_cannot_run_is_refused_at_once(void **state)
 	struct command *untouched = (struct command *)&none, *c = untouched;
 
 	(void)state;
-	assert_int_equal(command_new(none, &c), -ENOENT);
-	assert_int_equal(command_new(no_path, &c), -ENOENT);
-	assert_int_equal(command_new(folder, &c), -EACCES);
-	assert_int_equal(command_new(empty, &c), -EINVAL);
-	assert_int_equal(command_new(nothing, &c), -EINVAL);
-	assert_int_equal(command_new(NULL, &c), -EINVAL);
+	assert_int_equal(command_new(none, 0, &c), -ENOENT);
+	assert_int_equal(command_new(no_path, 0, &c), -ENOENT);
+	assert_int_equal(command_new(folder, 0, &c), -EACCES);
+	assert_int_equal(command_new(empty, 0, &c), -EINVAL);
+	assert_int_equal(command_new(nothing, 0, &c), -EINVAL);
+	assert_int_equal(command_new(NULL, 0, &c), -EINVAL);
 	assert_ptr_equal(c, untouched);
 }
 
@@ -132,7 +133,7 @@ static void a_file_without_x_is_refused(void **state)
 	folder_init(&f);
 	folder_puts(&f, "script", "#!/bin/sh\nexit 0\n");
 	snprintf(path, sizeof(path), "%s/script", f.path);
-	assert_int_equal(command_new(argv, &c), -EACCES);
+	assert_int_equal(command_new(argv, 0, &c), -EACCES);
 	folder_fini(&f);
 }
 
@@ -149,7 +150,7 @@ static void a_failed_exec_is_told_at_release(void **state)
 	folder_puts(&f, "script", "#!/no/such/interpreter\n");
 	assert_int_equal(fchmodat(f.fd, "script", 0755, 0), 0);
 	snprintf(path, sizeof(path), "%s/script", f.path);
-	assert_int_equal(command_new(argv, &c), 0);
+	assert_int_equal(command_new(argv, 0, &c), 0);
 	assert_int_equal(command_release(c), -ENOENT);
 	assert_false(command_released(c));
 	assert_int_equal(WEXITSTATUS(wait_for(c)), 127);
@@ -164,7 +165,7 @@ static void one_killed_at_its_gate_cannot_be_released(void **state)
 	struct command *c;
 
 	(void)state;
-	assert_int_equal(command_new(argv, &c), 0);
+	assert_int_equal(command_new(argv, 0, &c), 0);
 	kill(command_pid(c), SIGKILL);
 	assert_int_equal(WTERMSIG(wait_for(c)), SIGKILL);
 	assert_int_equal(command_release(c), -ESRCH);
@@ -182,7 +183,7 @@ static void freed_before_release_it_ends_without_having_run(void **state)
 	(void)state;
 	folder_init(&f);
 	snprintf(path, sizeof(path), "%s/ran", f.path);
-	assert_int_equal(command_new(argv, &c), 0);
+	assert_int_equal(command_new(argv, 0, &c), 0);
 	pid = command_pid(c);
 	command_free(c);
 	assert_int_equal(kill(pid, 0), -1);
@@ -200,7 +201,7 @@ static void freed_while_it_runs_it_is_left_alone(void **state)
 	int status;
 
 	(void)state;
-	assert_int_equal(command_new(argv, &c), 0);
+	assert_int_equal(command_new(argv, 0, &c), 0);
 	assert_int_equal(command_release(c), 0);
 	pid = command_pid(c);
 	command_free(c);
@@ -215,7 +216,7 @@ static void its_arguments_are_a_copy(void **state)
 	struct command *c;
 
 	(void)state;
-	assert_int_equal(command_new(argv, &c), 0);
+	assert_int_equal(command_new(argv, 0, &c), 0);
 	memset(text, 'x', sizeof(text) - 1);
 	memset(shell, 'x', sizeof(shell) - 1);
 	assert_string_equal(command_argv(c)[0], "sh");
@@ -254,6 +255,24 @@ static void it_inherits_no_descriptor_of_ours(void **state)
 	assert_int_equal(run("[ $(ls /proc/self/fd | wc -l) -eq 4 ]"), 0);
 }
 
+/* Ours stays as it is. */
+static void its_limit_of_descriptors_is_what_was_asked_for(void **state)
+{
+	char *argv[] = { "sh", "-c", "test $(ulimit -Sn) -eq 77", NULL };
+	struct rlimit before, after;
+	struct command *c;
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(command_new(argv, 77, &c), 0);
+	assert_int_equal(command_release(c), 0);
+	assert_int_equal(wait_for(c), 0);
+	command_free(c);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &after), 0);
+	assert_int_equal(after.rlim_cur, before.rlim_cur);
+	assert_int_equal(after.rlim_max, before.rlim_max);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -269,6 +288,7 @@ int main(void)
 		cmocka_unit_test(its_arguments_are_a_copy),
 		cmocka_unit_test(signals_are_as_in_a_new_process),
 		cmocka_unit_test(it_inherits_no_descriptor_of_ours),
+		cmocka_unit_test(its_limit_of_descriptors_is_what_was_asked_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,6 +17,7 @@ struct action_env {
 	struct loop *loop;
 	void (*warn)(void *ctx, const char *message);
 	void *ctx;
+	uint64_t nofile; /* of commands, see child.h */
 };
 
 struct action {

@@ -240,7 +240,9 @@ static int watch(struct job *j)
 static void start(struct job *j, struct notice *n)
 {
 	char **env = make_env(n);
-	int err = env ? child_start(j->owner->argv, env, CHILD_FEED, &j->child) : -ENOMEM;
+	int err = env ? child_start(j->owner->argv, env, CHILD_FEED, j->owner->env->nofile,
+				    &j->child)
+		      : -ENOMEM;
 
 	free(env);
 	j->notice = *n;
@@ -354,7 +356,7 @@ static int on_alert_open(const char *text, void **ret, char *error)
 	size_t i;
 
 	if (!err)
-		err = execpath_find(o->argv[0]);
+		err = execpath_find(o->argv[0], NULL);
 	if (err) {
 		snprintf(error, ACTION_ERROR_LEN, "alert command '%s': %s", text,
 			 err == -EINVAL ? "a quote is not closed, or there is no word"

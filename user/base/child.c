@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* posix_spawn: no copy of our page tables, and no code of ours between fork and execve. */
+/* vfork: no copy of our page tables; between it and execve there are system calls only. posix_spawn
+ * has no way to set a limit. */
 #include "base/child.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "base/execpath.h"
 
 static void close_fd(int *fd)
 {
@@ -17,57 +20,68 @@ static void close_fd(int *fd)
 	*fd = -1;
 }
 
-static int set_attributes(posix_spawnattr_t *attr)
+void child_begin(uint64_t nofile)
 {
-	sigset_t none, all;
-	int err;
+	struct rlimit limit;
+	sigset_t none;
+	int sig;
 
+	for (sig = 1; sig < NSIG; sig++)
+		signal(sig, SIG_DFL);
 	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	if (!nofile || getrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	limit.rlim_cur = nofile;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+struct start {
+	const char *path;
+	char *const *argv;
+	char *const *env;
+	int in_fd; /* the child's ends, or -1 */
+	int out_fd;
+	uint64_t nofile;
+};
+
+static bool put(int from, int to)
+{
+	return from == to ? !fcntl(to, F_SETFD, 0) : dup2(from, to) == to;
+}
+
+/* In our memory, while we wait. */
+static void __attribute__((noreturn)) become(const struct start *s, volatile int *ret_err)
+{
+	int in = s->in_fd >= 0 ? s->in_fd : open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	setpgid(0, 0);
+	child_begin(s->nofile);
+	if (put(in, STDIN_FILENO) && put(s->out_fd >= 0 ? s->out_fd : STDERR_FILENO, STDOUT_FILENO))
+		execve(s->path, s->argv, s->env);
+	*ret_err = -errno;
+	_exit(127);
+}
+
+/* No handler of ours may run in the child, where it would find our memory. */
+static int spawn(const struct start *s, pid_t *ret)
+{
+	sigset_t all, before;
+	volatile int err = 0;
+	pid_t pid;
+
 	sigfillset(&all);
-	err = posix_spawnattr_setflags(attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
-						     POSIX_SPAWN_SETPGROUP);
+	pthread_sigmask(SIG_BLOCK, &all, &before);
+	pid = vfork();
+	if (pid == 0)
+		become(s, &err);
+	if (pid < 0)
+		err = -errno;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (err && pid > 0)
+		waitpid(pid, NULL, 0);
 	if (!err)
-		err = posix_spawnattr_setsigmask(attr, &none);
-	if (!err)
-		err = posix_spawnattr_setsigdefault(attr, &all);
-	return -err;
-}
-
-/* in_fd, out_fd: the child's ends, or -1. */
-static int set_streams(posix_spawn_file_actions_t *actions, int in_fd, int out_fd)
-{
-	int err;
-
-	if (in_fd >= 0)
-		err = posix_spawn_file_actions_adddup2(actions, in_fd, STDIN_FILENO);
-	else
-		err = posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null", O_RDONLY,
-						       0);
-	if (!err)
-		err = posix_spawn_file_actions_adddup2(
-			actions, out_fd >= 0 ? out_fd : STDERR_FILENO, STDOUT_FILENO);
-	return -err;
-}
-
-static int spawn(char *const *argv, char *const *env, int in_fd, int out_fd, pid_t *ret)
-{
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attr;
-	int err;
-
-	if (posix_spawn_file_actions_init(&actions))
-		return -ENOMEM;
-	if (posix_spawnattr_init(&attr)) {
-		posix_spawn_file_actions_destroy(&actions);
-		return -ENOMEM;
-	}
-	err = set_attributes(&attr);
-	if (!err)
-		err = set_streams(&actions, in_fd, out_fd);
-	if (!err)
-		err = -posix_spawnp(ret, argv[0], &actions, &attr, argv, env ? env : environ);
-	posix_spawnattr_destroy(&attr);
-	posix_spawn_file_actions_destroy(&actions);
+		*ret = pid;
 	return err;
 }
 
@@ -79,18 +93,21 @@ static int make_pipe(int ours, int *fds)
 	return fcntl(fds[ours], F_SETFL, O_NONBLOCK) ? -errno : 0;
 }
 
-int child_start(char *const *argv, char *const *env, unsigned int pipes, struct child *ret)
+int child_start(char *const *argv, char *const *env, unsigned int pipes, uint64_t nofile,
+		struct child *ret)
 {
 	int in[2] = { -1, -1 }, out[2] = { -1, -1 };
 	struct child c = CHILD_INIT;
-	int err = 0;
+	char path[EXECPATH_MAX];
+	int err = execpath_find(argv[0], path);
 
-	if (pipes & CHILD_FEED)
+	if (!err && (pipes & CHILD_FEED))
 		err = make_pipe(1, in);
 	if (!err && (pipes & CHILD_READ))
 		err = make_pipe(0, out);
 	if (!err)
-		err = spawn(argv, env, in[0], out[1], &c.pid);
+		err = spawn(&(struct start){ path, argv, env ? env : environ, in[0], out[1],
+					     nofile }, &c.pid);
 	close_fd(&in[0]);
 	close_fd(&out[1]);
 	c.in_fd = in[1];

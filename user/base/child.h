@@ -5,6 +5,7 @@
 #define KTALLY_BASE_CHILD_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct child {
@@ -23,8 +24,12 @@ struct child {
  * our standard error, as its errors do. */
 enum child_pipes { CHILD_FEED = 1, CHILD_READ = 2 };
 
-/* argv[0] is looked for in PATH; env NULL: ours. Signals are as a new process expects them. */
-int child_start(char *const *argv, char *const *env, unsigned int pipes, struct child *ret);
+/* argv[0] is looked for in PATH; env NULL: ours. nofile: as below. */
+int child_start(char *const *argv, char *const *env, unsigned int pipes, uint64_t nofile,
+		struct child *ret);
+/* In a child, before its execve: signals are as a new process expects them, and so is the soft
+ * limit of descriptors, nofile; 0: ours. */
+void child_begin(uint64_t nofile);
 void child_close_in(struct child *c);
 /* The whole group: it may have started others. */
 void child_kill(const struct child *c);

@@ -3,7 +3,10 @@
 #ifndef KTALLY_BASE_EXECPATH_H
 #define KTALLY_BASE_EXECPATH_H
 
-/* -ENOENT, -EACCES: not found in PATH, or not executable. */
-int execpath_find(const char *name);
+#define EXECPATH_MAX 4096
+
+/* -ENOENT, -EACCES: not found in PATH, or not executable. ret_path, of EXECPATH_MAX bytes, is where
+ * it is; may be NULL. */
+int execpath_find(const char *name, char *ret_path);
 
 #endif

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -174,6 +175,21 @@ static int add_output(struct run *r)
 	return EXIT_RUN;
 }
 
+/* What watches much needs many descriptors. Returns what the caller gave us, which is what our
+ * commands get: programs that use select(2) rely on a low limit. 0: not known, and left alone. */
+static uint64_t raise_nofile(void)
+{
+	struct rlimit limit;
+	uint64_t given;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return 0;
+	given = limit.rlim_cur;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+	return given;
+}
+
 static int open_monitor(struct run *r)
 {
 	const struct run_options *o = &r->options;
@@ -193,6 +209,7 @@ static int open_monitor(struct run *r)
 		opts.leaks = KTALLY_LEAKS_REPORT;
 	opts.leaks_every_ns = o->every_ns;
 	opts.debuginfod = o->debuginfod;
+	opts.command_nofile = raise_nofile();
 	opts.bpf = o->no_bpf        ? KTALLY_BPF_OFF
 		   : o->require_bpf ? KTALLY_BPF_REQUIRE
 				    : KTALLY_BPF_AUTO;

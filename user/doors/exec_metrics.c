@@ -218,7 +218,7 @@ static void set_timeout(struct command_door *d, bool armed)
 
 static void run(struct command_door *d)
 {
-	int err = child_start(d->argv, NULL, CHILD_READ, &d->child);
+	int err = child_start(d->argv, NULL, CHILD_READ, d->env->nofile, &d->child);
 
 	d->failed = NULL;
 	d->len = 0;
@@ -277,7 +277,7 @@ static int command_open(const char *text, uint64_t every_ns, void **ret, char *e
 	if (!err)
 		err = words_split(text, &d->argv);
 	if (!err)
-		err = execpath_find(d->argv[0]);
+		err = execpath_find(d->argv[0], NULL);
 	if (err) {
 		snprintf(error, DOOR_ERROR_LEN, "metrics command '%s': %s", text,
 			 err == -EINVAL ? "a quote is not closed, or there is no word"

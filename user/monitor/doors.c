@@ -107,8 +107,8 @@ int monitor_doors_start(struct ktally_monitor *m)
 	int err = 0;
 	size_t i;
 
-	d->door_env = (struct door_env){ m->loop, warn, m };
-	d->action_env = (struct action_env){ m->loop, warn, m };
+	d->door_env = (struct door_env){ m->loop, warn, m, m->targets.nofile };
+	d->action_env = (struct action_env){ m->loop, warn, m, m->targets.nofile };
 	for (i = 0; i < d->door_cnt && !err; i++)
 		err = d->doors[i].ops->start(d->doors[i].self, &d->door_env);
 	for (i = 0; i < d->action_cnt && !err; i++)

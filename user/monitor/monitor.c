@@ -99,6 +99,7 @@ static int open_stages(struct ktally_monitor *m, const struct ktally_monitor_opt
 		return -errno;
 	targets_init(&m->targets, m->proc_fd);
 	m->targets.max_processes = OPTS_GET(opts, max_processes, 0);
+	m->targets.nofile = OPTS_GET(opts, command_nofile, 0);
 	err = sampler_init(&m->sampler, &m->targets, m->proc_fd);
 	m->targets.shared.simulate_loss = OPTS_GET(opts, simulate_loss, 0);
 	m->sampler.env.debuginfod = OPTS_GET(opts, debuginfod, 0);

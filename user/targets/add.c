@@ -139,7 +139,7 @@ int targets_add_command(struct targets *t, char *const *argv, bool follow, char 
 	err = target_new(t, true, &target, error);
 	if (err)
 		return err;
-	err = command_new(argv, &target->command);
+	err = command_new(argv, t->nofile, &target->command);
 	if (err == -ENOENT)
 		return fail(error, err, "command '%s' was not found; give its path or check PATH",
 			    argv[0]);

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/child.h"
 #include "base/execpath.h"
 
 struct command {
@@ -26,16 +26,13 @@ struct command {
 	int status;
 };
 
-static void __attribute__((noreturn)) child(char *const *argv, int gate_fd, int error_fd)
+static void __attribute__((noreturn)) child(char *const *argv, uint64_t nofile, int gate_fd,
+					    int error_fd)
 {
-	sigset_t none;
-	int err, sig;
+	int err;
 	char go;
 
-	for (sig = 1; sig < NSIG; sig++)
-		signal(sig, SIG_DFL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	child_begin(nofile);
 	if (read(gate_fd, &go, 1) != 1)
 		_exit(127);
 	execvp(argv[0], argv);
@@ -45,7 +42,7 @@ static void __attribute__((noreturn)) child(char *const *argv, int gate_fd, int 
 	_exit(err == ENOENT ? 127 : 126);
 }
 
-static int spawn(struct command *c, char *const *argv)
+static int spawn(struct command *c, uint64_t nofile)
 {
 	int gate[2], error[2];
 
@@ -61,7 +58,7 @@ static int spawn(struct command *c, char *const *argv)
 	if (c->pid == 0) {
 		close(gate[1]);
 		close(error[0]);
-		child(argv, gate[0], error[1]);
+		child(c->argv, nofile, gate[0], error[1]);
 	}
 	close(gate[0]);
 	close(error[1]);
@@ -89,14 +86,14 @@ static int copy_argv(char *const *argv, char ***ret)
 	return 0;
 }
 
-int command_new(char *const *argv, struct command **ret)
+int command_new(char *const *argv, uint64_t nofile, struct command **ret)
 {
 	struct command *c;
 	int err;
 
 	if (!argv || !argv[0] || !argv[0][0])
 		return -EINVAL;
-	err = execpath_find(argv[0]);
+	err = execpath_find(argv[0], NULL);
 	if (err)
 		return err;
 	c = calloc(1, sizeof(*c));
@@ -105,7 +102,7 @@ int command_new(char *const *argv, struct command **ret)
 	c->gate_fd = c->error_fd = -1;
 	err = copy_argv(argv, &c->argv);
 	if (!err)
-		err = spawn(c, c->argv);
+		err = spawn(c, nofile);
 	if (err) {
 		command_free(c);
 		return err;

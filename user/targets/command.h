@@ -5,13 +5,14 @@
 #define KTALLY_TARGETS_COMMAND_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct command;
 
 /* -ENOENT, -EACCES: not found in PATH, or not executable. The child keeps the caller's standard
- * streams, process group and environment; signal mask and dispositions are set back to default. */
-int command_new(char *const *argv, struct command **ret);
+ * streams, process group and environment; signals and nofile are as in child.h. */
+int command_new(char *const *argv, uint64_t nofile, struct command **ret);
 pid_t command_pid(const struct command *c);
 /* Its own copy, NULL-terminated. */
 char *const *command_argv(const struct command *c);

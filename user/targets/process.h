@@ -83,7 +83,7 @@ struct process_table {
 	size_t fds_max; /* 0: none */
 };
 
-/* To be called when everything is open that is needed for sure: half of what is left is kept. */
+/* To be called when all is open that is needed for sure: half of what is left may be kept. */
 void process_table_set_room(struct process_table *t, int proc_fd);
 /* May one more be kept? Then it is counted. */
 bool process_table_keep(struct process_table *t);

@@ -53,6 +53,7 @@ struct targets {
 	struct bpf_shared shared; /* for instruments, once open */
 	struct bpf_room room;	  /* theirs, too */
 	uint32_t max_processes;	  /* 0: sized from the request */
+	uint64_t nofile;	  /* of commands, see child.h */
 	int proc_fd;		  /* borrowed */
 	struct targets_kernel *kernel; /* rung tp_btf */
 };
