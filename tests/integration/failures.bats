@@ -97,10 +97,10 @@ assert_of_children() {
 }
 
 @test "failures: F6, one that joins late brings only what it does from then on" {
-	local i
+	local i # all within one interval, in which nobody takes down what the seven had before
 	require_root
 	cp /bin/sleep "slp$$"
-	start_ktally --max-processes 7 -C "slp$$"
+	start_ktally -i 1s --max-processes 7 -C "slp$$"
 	for ((i = 0; i < 19; i++)); do
 		/usr/bin/python3 -c 'import os, sys, time
 for i in range(97): time.sleep(0.001)

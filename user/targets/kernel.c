@@ -110,7 +110,8 @@ static uint32_t processes_room(const struct targets *t)
 }
 
 /* Moves that nobody has read yet: a command makes one; where names or cgroups are targets each
- * member may, and some make many. */
+ * member may, and some make many; and one that finds no room among the members has its own for a
+ * moment. */
 static uint32_t moves_room(const struct targets *t)
 {
 	uint32_t room = MOVES_MIN;
@@ -118,7 +119,7 @@ static uint32_t moves_room(const struct targets *t)
 
 	for (i = 0; i < t->cnt; i++)
 		if (t->list[i].kind == TARGET_COMM || t->list[i].kind == TARGET_CGROUP)
-			room = t->shared.capacity;
+			room = t->shared.capacity + MOVES_MIN;
 	return room;
 }
 
