@@ -18,6 +18,7 @@ setup() {
 	cd "$BATS_TEST_TMPDIR" || return 1
 	started=()
 	cgroups=()
+	mounts=()
 	export KTALLY_RULES_DIR=/nowhere # not what the host has in /etc
 	[[ -x $KTALLY ]] || fail "$KTALLY is not there: run make"
 	[[ -x $WORKLOADS/fdways ]] || fail "no workloads in $WORKLOADS: run make tests"
@@ -32,6 +33,9 @@ teardown() {
 		wait_for "an empty ${cgroups[i]}" rmdir "${cgroups[i]}"
 	done
 	wait
+	for i in "${mounts[@]}"; do
+		umount "$i"
+	done
 }
 
 # ---- what a test needs ----
@@ -42,6 +46,14 @@ require_root() {
 
 require() {
 	command -v "$1" >/dev/null || skip "$1 is not installed"
+}
+
+# SIZE: a disk that is soon full, in the folder small.
+mount_small() {
+	require_root
+	mkdir small
+	mount -t tmpfs -o "size=$1" tmpfs small || skip "cannot mount a tmpfs"
+	mounts+=(small)
 }
 
 # NAME=RUNG: skips, with ktally's own words, where this kernel does not have it.

@@ -65,14 +65,92 @@ assert_one_stream() {
 	assert_equal "$(q 'map(select(.type == "header")) | length')" 1
 }
 
+# FILE: where its last records are.
+end_ktally() {
+	kill -INT "$KTALLY_PID"
+	wait_for "the end of ktally" ended "$KTALLY_PID"
+	status=0
+	wait "$KTALLY_PID" || status=$?
+	validate "$1"
+}
+
+# ARG...: with its file on a small disk of SIZE.
+start_on_small_disk() {
+	mount_small "$1"
+	shift
+	"$KTALLY" -i 100ms -o small/out.jsonl "$@" >ktally.out 2>err 3>&- &
+	KTALLY_PID=$!
+	started+=("$KTALLY_PID")
+	wait_for "the header" test -s small/out.jsonl
+}
+
+fill_disk() {
+	! dd if=/dev/zero of=small/hog bs=1k 2>/dev/null
+	wait_for "a record that did not fit" grep -q 'cannot write records' err
+}
+
+# Its files are in the test's own folder then.
+end_on_small_disk() {
+	kill -INT "$KTALLY_PID"
+	wait_for "the end of ktally" ended "$KTALLY_PID"
+	status=0
+	wait "$KTALLY_PID" || status=$?
+	cp small/* .
+}
+
+has_rotated() {
+	[[ $(stat -c %i small/out*) != "$1" ]]
+}
+
 @test "rotate: a folder that takes no new file costs a warning, not the stream" {
-	require_root
 	mkdir -p sub/out.jsonl.1/full
-	"$KTALLY" -i 100ms -a -n 6 --rotate 4K:2 -o sub/out.jsonl 2>err 3>&-
-	assert_regex "$(cat err)" "cannot rotate 'sub/out.jsonl'"
-	cp sub/out.jsonl .
+	"$KTALLY" --no-bpf -i 100ms -p $$ --rotate 2K:2 -o sub/out.jsonl 2>err 3>&- &
+	KTALLY_PID=$!
+	started+=("$KTALLY_PID")
+	wait_for "a warning" grep -q "cannot rotate 'sub/out.jsonl'" err
+	wait_for "three times the size" has_lines sub/out.jsonl 12
+	assert_equal "$(wc -l <err)" 1
+	rm -r sub/out.jsonl.1
+	wait_for "a rotation" test -f sub/out.jsonl.1
+	cp sub/out.jsonl.1 .
+	validate --cut out.jsonl.1
+	until rm -f sub/out.jsonl.1 && mkdir sub/out.jsonl.1; do :; done
+	wait_for "another warning" has_lines err 2
+	end_ktally sub/out.jsonl
+	assert_equal "$status" 0
+}
+
+@test "rotate: a new file on a full disk begins with a header, once there is room" {
+	start_on_small_disk 200k --no-bpf -p $$
+	fill_disk
+	mv small/out.jsonl small/moved.jsonl
+	kill -HUP "$KTALLY_PID"
+	wait_for "a new file" test -e small/out.jsonl
+	sleep 0.5
+	assert_equal "$(wc -c <small/out.jsonl)" 0
+	rm small/hog
+	wait_for "records" has_lines small/out.jsonl 3
+	end_on_small_disk
+	assert_equal "$status" 1
 	validate out.jsonl
-	assert_equal "$(q 'snapshots | length')" 6
+	assert_one_stream moved.jsonl out.jsonl
+	assert_equal "$(q 'trailer.lost_events > 0 and trailer.lost_events == trailer.losses.records')" true
+}
+
+@test "rotate: a full disk rotates nothing" {
+	local before
+	populate 20
+	start_on_small_disk 400k --no-bpf -a --processes --rotate 60K:4
+	wait_for "all files" test -e small/out.jsonl.3
+	fill_disk
+	before=$(stat -c %i small/out*)
+	sleep 2
+	assert_equal "$(stat -c %i small/out*)" "$before"
+	rm small/hog
+	wait_for "a rotation" has_rotated "$before"
+	end_on_small_disk
+	assert_equal "$status $(wc -l <err)" "1 1"
+	assert_one_stream out.jsonl.3 out.jsonl.2 out.jsonl.1 out.jsonl
 }
 
 @test "rotate: what makes no sense is refused" {

@@ -96,18 +96,28 @@ load helpers
 }
 
 @test "stream: a full disk costs whole records, never half of one" {
-	require_root
-	mkdir small
-	mount -t tmpfs -o size=64k tmpfs small || skip "cannot mount a tmpfs"
+	mount_small 64k
 	populate 40
 	local got=0
 	"$KTALLY" -i 100ms -a --processes -n 4 -o small/out.jsonl >stdout 2>err 3>&- || got=$?
-	cp small/out.jsonl . && umount small
+	cp small/out.jsonl .
 	assert_equal "exit status $got" "exit status 1"
 	validate --cut out.jsonl
 	assert_equal "$(cat stdout)" ""
 	assert_equal "$(grep -c 'cannot write records' err)" 1
 	assert_regex "$(cat err)" "space"
+}
+
+@test "stream: a limit of the size of files costs whole records, and is told as such" {
+	local got=0
+	(
+		ulimit -f 8
+		exec "$KTALLY" --no-bpf -i 100ms -p $$ -n 9 -o out.jsonl 2>err 3>&-
+	) || got=$?
+	assert_equal "exit status $got" "exit status 1"
+	validate --cut out.jsonl
+	assert_equal "$(wc -l <err)" 1
+	assert_regex "$(cat err)" "cannot write records: File too large; .*ulimit -f.*--rotate"
 }
 
 @test "stream: a number that could not be read is null" {

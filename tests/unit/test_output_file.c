@@ -52,7 +52,7 @@ static off_t file_size(int fd)
 	return st.st_size;
 }
 
-/* SIGXFSZ has its default action here. One write for all, of which three records fit. */
+/* SIGXFSZ has its default action here. One write for all after the first, of which two fit. */
 static void check_full_file(int flags)
 {
 	static const char record[300] = "record";
@@ -64,9 +64,11 @@ static void check_full_file(int flags)
 	limit_file_size(1000);
 	for (i = 0; i < 5; i++)
 		assert_int_equal(output_put(o, record, sizeof(record)), 0);
-	assert_int_equal(file_size(fd), 0);
+	assert_int_equal(file_size(fd), 300);
+	assert_int_equal(output_bytes(o), 1500);
 	assert_int_equal(output_flush(o), -EFBIG);
 	assert_int_equal(file_size(fd), 900);
+	assert_int_equal(output_bytes(o), 900);
 	assert_int_equal(output_dropped(o), 2);
 	assert_int_equal(output_flush(o), 0);
 	assert_false(is_pending(SIGXFSZ));
@@ -89,8 +91,9 @@ static void test_full_file_batch(void **state)
 	limit_file_size(40000);
 	assert_int_equal(output_put(o, record, sizeof(record)), 0);
 	assert_int_equal(output_put(o, record, sizeof(record)), 0);
+	assert_int_equal(output_put(o, record, sizeof(record)), 0);
 	assert_int_equal(output_put(o, record, sizeof(record)), -EFBIG);
-	assert_int_equal(output_dropped(o), 2);
+	assert_int_equal(output_dropped(o), 3);
 	assert_int_equal(file_size(fd), 30000);
 	limit_file_size(RLIM_INFINITY);
 	output_free(o);
@@ -135,6 +138,56 @@ static void test_full_file_with_a_tail(void **state)
 	output_free(o);
 }
 
+/* However many come after it, and however much of it has room. */
+static void test_first_record_waits(void **state)
+{
+	char first[300], found[302];
+	struct output *o = NULL;
+	int fd = temporary_file();
+
+	(void)state;
+	memset(first, 'a', sizeof(first));
+	assert_int_equal(output_new(fd, true, 0, &o), 0);
+	limit_file_size(100);
+	assert_int_equal(output_put(o, first, sizeof(first)), 0);
+	assert_int_equal(output_put(o, "b\n", 2), -EFBIG);
+	assert_int_equal(output_flush(o), -EFBIG);
+	assert_int_equal(file_size(fd), 0);
+	assert_int_equal(output_bytes(o), sizeof(first));
+	assert_int_equal(output_dropped(o), 1);
+	limit_file_size(RLIM_INFINITY);
+	assert_int_equal(output_put(o, "c\n", 2), 0);
+	assert_int_equal(output_flush(o), 0);
+	assert_int_equal(pread(fd, found, sizeof(found), 0), sizeof(found));
+	assert_memory_equal(found, first, sizeof(first));
+	assert_memory_equal(found + sizeof(first), "c\n", 2);
+	assert_int_equal(output_bytes(o), sizeof(found));
+	output_free(o);
+}
+
+/* Another file has nothing of the one before, not even the rest of a record. */
+static void test_replaced(void **state)
+{
+	int full = temporary_file(), empty = temporary_file();
+	struct output *o = NULL;
+
+	(void)state;
+	assert_int_equal(ftruncate(full, 5000), 0);
+	assert_int_equal(output_new(full, true, 0, &o), 0);
+	limit_file_size(4);
+	assert_int_equal(output_put(o, "a record\n", 9), 0);
+	assert_int_equal(output_flush(o), -EFBIG);
+	limit_file_size(RLIM_INFINITY);
+	output_replace(o, empty);
+	assert_int_equal(output_bytes(o), 0);
+	assert_int_equal(output_dropped(o), 1);
+	assert_int_equal(output_put(o, "another\n", 8), 0);
+	assert_int_equal(output_flush(o), 0);
+	assert_int_equal(file_size(empty), 8);
+	assert_int_equal(output_bytes(o), 8);
+	output_free(o);
+}
+
 static void test_full_device(void **state)
 {
 	int fd = open("/dev/full", O_WRONLY);
@@ -144,10 +197,9 @@ static void test_full_device(void **state)
 	assert_true(fd >= 0);
 	assert_int_equal(output_new(fd, true, 0, &o), 0);
 	assert_int_equal(output_put(o, "a record\n", 9), 0);
-	assert_int_equal(output_put(o, "another\n", 8), 0);
 	assert_int_equal(output_flush(o), -ENOSPC);
-	assert_int_equal(output_flush(o), 0);
-	assert_int_equal(output_dropped(o), 2);
+	assert_int_equal(output_put(o, "another\n", 8), -ENOSPC);
+	assert_int_equal(output_dropped(o), 1);
 	output_free(o);
 }
 
@@ -181,6 +233,8 @@ int main(void)
 		cmocka_unit_test(test_full_file),
 		cmocka_unit_test(test_full_file_append),
 		cmocka_unit_test(test_full_file_with_a_tail),
+		cmocka_unit_test(test_first_record_waits),
+		cmocka_unit_test(test_replaced),
 		cmocka_unit_test(test_full_device),
 		cmocka_unit_test(test_foreign_signal_stays),
 	};

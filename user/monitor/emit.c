@@ -18,6 +18,21 @@
 
 #define DRAIN_MS 1000 /* a reader that is still slow at the end gets so long */
 
+static const char *advice(int err)
+{
+	switch (-err) {
+	case ENOSPC:
+	case EDQUOT:
+		return "free some space";
+	case EFBIG:
+		return "raise the limit of the size of files (ulimit -f), or keep below it with "
+		       "--rotate";
+	case ENOMEM:
+		return "free some memory";
+	}
+	return "see to the file system";
+}
+
 static void note_write(struct ktally_monitor *m, struct monitor_output *o, int err)
 {
 	if (!err || err == -EAGAIN || err == -ETIMEDOUT)
@@ -28,23 +43,21 @@ static void note_write(struct ktally_monitor *m, struct monitor_output *o, int e
 	}
 	m->write_failed = true;
 	if (!o->failed_before)
-		monitor_log(
-			m, KTALLY_LOG_ERROR,
-			"cannot write records: %s; free some space: records are dropped whole and "
-			"counted until writing works again",
-			strerror(-err));
+		monitor_log(m, KTALLY_LOG_ERROR,
+			    "cannot write records: %s; %s: records are dropped whole and counted "
+			    "until writing works again",
+			    strerror(-err), advice(err));
 	o->failed_before = true;
 }
 
 /* What is dropped are the last records, so the next one takes the first of their numbers: seq
  * counts only records that got out. */
-static void after_write(struct ktally_monitor *m, struct monitor_output *o, int err)
+static void number_next(struct monitor_output *o)
 {
 	uint64_t dropped = output_dropped(o->out);
 
 	o->sink.seq -= dropped - o->dropped_before;
 	o->dropped_before = dropped;
-	note_write(m, o, err);
 }
 
 /* The bytes of one record are in m->buf. */
@@ -52,13 +65,11 @@ static void put(struct ktally_monitor *m, struct monitor_output *o)
 {
 	int err = m->buf.err;
 
-	if (err) {
+	if (err)
 		o->sink.seq--;
-		note_write(m, o, err);
-	} else if (m->buf.len) {
+	else if (m->buf.len)
 		err = output_put(o->out, m->buf.data, m->buf.len);
-		after_write(m, o, err);
-	}
+	note_write(m, o, err);
 }
 
 /* only: one output; NULL: all. */
@@ -70,6 +81,7 @@ static void put(struct ktally_monitor *m, struct monitor_output *o)
 			if ((only) && emit_o != (only))                                            \
 				continue;                                                          \
 			monitor_files_rotate(m, emit_o);                                           \
+			number_next(emit_o);                                                       \
 			buf_reset(&(m)->buf);                                                      \
 			if (!emit_o->sink.format->kind)                                            \
 				continue;                                                          \
@@ -167,12 +179,20 @@ void monitor_emit_verdict(void *monitor, const struct verdict_record *verdict)
 	EMIT(m, verdict, verdict);
 }
 
+int monitor_flush_one(struct ktally_monitor *m, struct monitor_output *o)
+{
+	int err = output_flush(o->out);
+
+	note_write(m, o, err);
+	return err;
+}
+
 void monitor_flush(struct ktally_monitor *m)
 {
 	size_t i;
 
 	for (i = 0; i < m->output_cnt; i++)
-		after_write(m, &m->outputs[i], output_flush(m->outputs[i].out));
+		monitor_flush_one(m, &m->outputs[i]);
 }
 
 uint64_t monitor_dropped(const struct ktally_monitor *m)
@@ -314,7 +334,7 @@ static void drain(struct ktally_monitor *m)
 	size_t i;
 
 	for (i = 0; i < m->output_cnt; i++)
-		after_write(m, &m->outputs[i], output_drain(m->outputs[i].out, DRAIN_MS));
+		note_write(m, &m->outputs[i], output_drain(m->outputs[i].out, DRAIN_MS));
 }
 
 /* What waits for a slow reader goes first, so that there is room for the trailer and its counts are

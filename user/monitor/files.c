@@ -16,11 +16,15 @@
  * before says that there is one, since only the last file has a trailer. */
 static void go_on_in(struct ktally_monitor *m, struct monitor_output *o, int fd)
 {
+	o->switching = true;
 	monitor_emit_message(m, o, "the stream goes on in a new file");
-	output_flush(o->out);
+	monitor_flush_one(m, o);
 	output_replace(o->out, fd);
 	o->sink.rows = 0;
 	monitor_emit_header(m, o);
+	o->rotate_at = o->rotate_bytes;
+	o->rotate_err = 0;
+	o->switching = false;
 }
 
 /* Up to the oldest that is kept, which is replaced. */
@@ -67,21 +71,21 @@ void monitor_files_rotate(struct ktally_monitor *m, struct monitor_output *o)
 {
 	int fd, err;
 
-	if (!o->rotate_bytes || o->rotating || output_bytes(o->out) < o->rotate_at)
+	if (!o->rotate_bytes || o->switching || output_bytes(o->out) < o->rotate_at)
 		return;
-	o->rotating = true;
-	err = output_flush(o->out); /* what a full disk does not take stays counted here */
-	if (!err)
-		err = begin_new(o, &fd);
+	/* Where this file cannot grow, the next would be begun in vain, and cost the oldest. */
+	if (monitor_flush_one(m, o))
+		return;
+	err = begin_new(o, &fd);
 	if (!err) {
 		go_on_in(m, o, fd);
-		o->rotate_at = o->rotate_bytes;
-	} else {
+		return;
+	}
+	if (err != o->rotate_err)
 		monitor_log(m, KTALLY_LOG_WARNING, "cannot rotate '%s', it goes on growing: %s",
 			    o->path, strerror(-err));
-		o->rotate_at += o->rotate_bytes;
-	}
-	o->rotating = false;
+	o->rotate_err = err;
+	o->rotate_at = output_bytes(o->out) + o->rotate_bytes;
 }
 
 static bool is_still_there(const struct monitor_output *o)
@@ -109,7 +113,6 @@ static void reopen(struct ktally_monitor *m, struct monitor_output *o)
 		return;
 	}
 	go_on_in(m, o, fd);
-	o->rotate_at = o->rotate_bytes;
 }
 
 void monitor_files_reopen(struct ktally_monitor *m)

@@ -50,7 +50,8 @@ struct monitor_output {
 	uint64_t rotate_bytes;	 /* 0: never */
 	uint64_t rotate_at;	 /* bytes in the file; later after a failure */
 	unsigned int rotate_keep;
-	bool rotating;		 /* its new header is being written */
+	int rotate_err;		 /* why it could not be, as told; 0: it could */
+	bool switching;		 /* from one file to the next */
 };
 
 struct metrics_callback {
@@ -206,6 +207,7 @@ void monitor_tell(struct ktally_monitor *m, const char *message);
 void monitor_emit_leak(struct ktally_monitor *m, const struct leak_record *leak);
 void monitor_emit_trailer(struct ktally_monitor *m);
 void monitor_flush(struct ktally_monitor *m);
+int monitor_flush_one(struct ktally_monitor *m, struct monitor_output *o);
 void monitor_emit_message(struct ktally_monitor *m, struct monitor_output *only, const char *text);
 uint64_t monitor_dropped(const struct ktally_monitor *m);
 

@@ -39,7 +39,7 @@ struct output {
 	struct buf ends; /* size_t: where each record of `bytes` ends; the first `done` are out */
 	size_t done;
 	uint64_t dropped;
-	uint64_t total_bytes; /* accepted, since the fd is in use */
+	uint64_t written_bytes; /* since the fd is in use */
 };
 
 static bool file_waits(const struct output *o, mode_t mode)
@@ -90,23 +90,14 @@ int output_fd(const struct output *o)
 	return o->fd;
 }
 
-uint64_t output_bytes(const struct output *o)
-{
-	return o->total_bytes;
-}
-
-void output_replace(struct output *o, int fd)
-{
-	if (o->own_fd)
-		close(o->fd);
-	o->fd = fd;
-	o->own_fd = true;
-	o->total_bytes = o->bytes.len - o->sent;
-}
-
 static size_t waiting_bytes(const struct output *o)
 {
 	return o->bytes.len - o->sent;
+}
+
+uint64_t output_bytes(const struct output *o)
+{
+	return o->written_bytes + waiting_bytes(o);
 }
 
 static size_t end_count(const struct output *o)
@@ -134,6 +125,16 @@ static void drop_queue(struct output *o)
 {
 	o->dropped += end_count(o) - o->done;
 	empty_queue(o);
+}
+
+void output_replace(struct output *o, int fd)
+{
+	drop_queue(o);
+	if (o->own_fd)
+		close(o->fd);
+	o->fd = fd;
+	o->own_fd = true;
+	o->written_bytes = 0;
 }
 
 /* Moves what waits to the front of the memory. */
@@ -166,7 +167,6 @@ static int enqueue(struct output *o, const void *record, size_t len)
 		return -ENOMEM;
 	}
 	buf_append(&o->bytes, record, len);
-	o->total_bytes += len;
 	buf_append(&o->ends, &end, sizeof(end));
 	return 0;
 }
@@ -174,6 +174,7 @@ static int enqueue(struct output *o, const void *record, size_t len)
 static void mark_sent(struct output *o, size_t n)
 {
 	o->sent += n;
+	o->written_bytes += n;
 	while (o->done < end_count(o) && end_at(o, o->done) <= o->sent)
 		o->done++;
 	if (o->done == end_count(o))
@@ -265,34 +266,42 @@ static ssize_t write_chunk(const struct output *o, const void *data, size_t len)
 	return n < 0 ? -errno : n;
 }
 
-/* Takes back the begun record of `written` bytes; false where somebody else's bytes may be in the
- * way. */
-static bool truncate_record(const struct output *o, off_t written)
-{
-	off_t end = lseek(o->fd, 0, SEEK_CUR);
-	struct stat st;
-
-	if (end < written || fstat(o->fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size != end)
-		return false;
-	return !ftruncate(o->fd, end - written) && lseek(o->fd, end - written, SEEK_SET) >= 0;
-}
-
 /* Bytes of the record that is partly out. */
 static size_t begun_bytes(const struct output *o)
 {
 	return o->sent - (o->done ? end_at(o, o->done - 1) : 0);
 }
 
-/*
- * Leaves the file with whole records only. One that was begun and can be neither finished nor taken
- * back stays in the queue, alone: it is finished before anything else, so that the file never holds
- * half a line followed by another.
- */
+/* Takes back the begun record, unless somebody else's bytes may be in the way. */
+static void take_back(struct output *o)
+{
+	off_t begun = (off_t)begun_bytes(o), end = lseek(o->fd, 0, SEEK_CUR);
+	struct stat st;
+
+	if (!begun || end < begun)
+		return;
+	if (fstat(o->fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size != end)
+		return;
+	if (ftruncate(o->fd, end - begun) || lseek(o->fd, end - begun, SEEK_SET) < 0)
+		return;
+	o->sent -= begun;
+	o->written_bytes -= begun;
+}
+
+/* Nothing comes before a record that was begun and cannot be taken back, so that the file never
+ * holds half a line followed by another, nor before its first, which says what the others are. */
+static bool must_be_next(const struct output *o)
+{
+	return waiting_bytes(o) && (begun_bytes(o) || !o->written_bytes);
+}
+
+/* Leaves the file with whole records only. */
 static void drop_unwritten(struct output *o)
 {
-	size_t begun = begun_bytes(o), end;
+	size_t end;
 
-	if (!begun || truncate_record(o, begun)) {
+	take_back(o);
+	if (!must_be_next(o)) {
 		drop_queue(o);
 		return;
 	}
@@ -332,7 +341,7 @@ static int write_file(struct output *o)
 
 static int put_file(struct output *o, const void *record, size_t len)
 {
-	int err = begun_bytes(o) ? write_file(o) : 0;
+	int err = must_be_next(o) ? write_file(o) : 0;
 
 	if (!err)
 		err = enqueue(o, record, len);

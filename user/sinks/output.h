@@ -20,18 +20,19 @@ int output_new(int fd, bool own_fd, size_t max_queue_bytes, struct output **ret)
 void output_free(struct output *o);
 /* Queues one whole record. -EAGAIN: dropped, the queue is full; -EPIPE: the reader has gone;
  * -ENOSPC, -EIO, ...: the file system refused, and this record and those before it that had not
- * been written were dropped (a partial line is truncated away where the file allows it). Every drop
- * is counted, and what is dropped are always the last records of the queue. */
+ * been written were dropped (a partial line is truncated away where the file allows it), save the
+ * first of a file, which waits until it can be written. Every drop is counted, and what is dropped
+ * are always the last records of the queue. */
 int output_put(struct output *o, const void *record, size_t len);
 /* Writes what can be written now. 0 also when something still waits; errors as above. */
 int output_flush(struct output *o);
 /* Writes all, waiting at most timeout_ms for a slow reader. -ETIMEDOUT when something is left. */
 int output_drain(struct output *o, int timeout_ms);
 uint64_t output_dropped(const struct output *o); /* records, since output_new */
-uint64_t output_bytes(const struct output *o);	 /* queued and written, since the fd is in use */
+uint64_t output_bytes(const struct output *o);	 /* written since the fd is in use, and queued */
 int output_fd(const struct output *o);
 /* Goes on with another file, which becomes the output's own; the one before is closed if it was.
- * Flush first: what could not be written goes into the new one. */
+ * Flush first: what has not been written is dropped. */
 void output_replace(struct output *o, int fd);
 
 #endif
