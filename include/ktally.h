@@ -222,7 +222,8 @@ KTALLY_API int ktally_monitor__on_snapshot(struct ktally_monitor *m, ktally_snap
 struct ktally_output_opts {
 	size_t sz;
 	const char *format; /* "jsonl" or "table"; NULL: jsonl */
-	const char *path;   /* file to create or truncate; NULL: use fd */
+	const char *path;   /* file to create or truncate; NULL: use fd. With rotate_bytes a
+			       regular file, else -EINVAL, and what is in it becomes path.1 */
 	int fd;             /* stays the caller's; must outlive the monitor */
 	int color;          /* table: colour alerts */
 	uint64_t rotate_bytes; /* of path: about so large a file is renamed to path.1, path.1 to

@@ -102,6 +102,17 @@ has_rotated() {
 	[[ $(stat -c %i small/out*) != "$1" ]]
 }
 
+@test "rotate: SIGHUP opens nothing but a regular file" {
+	start_ktally --no-bpf -p $$
+	mv out.jsonl moved.jsonl
+	mkfifo out.jsonl
+	kill -HUP "$KTALLY_PID"
+	wait_for "a warning" grep -q "cannot open 'out.jsonl' again.*not a regular file" err
+	end_ktally moved.jsonl
+	assert_equal "$status $(wc -l <err)" "0 1"
+	[[ -p out.jsonl ]] || fail "the FIFO has gone"
+}
+
 @test "rotate: a folder that takes no new file costs a warning, not the stream" {
 	mkdir -p sub/out.jsonl.1/full
 	"$KTALLY" --no-bpf -i 100ms -p $$ --rotate 2K:2 -o sub/out.jsonl 2>err 3>&- &
@@ -118,6 +129,51 @@ has_rotated() {
 	wait_for "another warning" has_lines err 2
 	end_ktally sub/out.jsonl
 	assert_equal "$status" 0
+}
+
+@test "rotate: what was in the file is kept like any other that is full" {
+	echo old >out.jsonl
+	echo older >out.jsonl.1
+	echo oldest >out.jsonl.2
+	chmod 640 out.jsonl
+	record --no-bpf -p $$ -n 1 --rotate 1M:3
+	assert_equal "$(cat out.jsonl.1 out.jsonl.2 | tr '\n' ' ')" "old older "
+	assert_equal "$(stat -c %a out.jsonl)" 640
+	: >out.jsonl
+	record --no-bpf -p $$ -n 1 --rotate 1M:3
+	assert_equal "$(cat out.jsonl.1)" old
+}
+
+@test "rotate: what was in the file and cannot be kept is left alone" {
+	echo old >out.jsonl
+	mkdir -p out.jsonl.1/full
+	assert_error 1 "cannot rotate 'out.jsonl'" "$KTALLY" -p $$ --no-bpf --rotate 1M:2 -o out.jsonl
+	assert_equal "$(cat out.jsonl) $(echo out.jsonl*)" "old out.jsonl out.jsonl.1"
+}
+
+@test "rotate: other files of similar names are left alone" {
+	echo mine >out.jsonl.new
+	"$KTALLY" --no-bpf -i 100ms -p $$ -n 8 --rotate 2K:2 -o out.jsonl 3>&-
+	assert_equal "$(cat out.jsonl.new) $(echo out.jsonl*)" "mine out.jsonl out.jsonl.1 out.jsonl.new"
+}
+
+@test "rotate: through a link its file is rotated" {
+	mkdir sub
+	ln -s sub/real.jsonl out.jsonl
+	"$KTALLY" --no-bpf -i 100ms -p $$ -n 8 --rotate 2K:2 -o out.jsonl 3>&-
+	assert_equal "$(echo ./* sub/*)" "./out.jsonl ./sub sub/real.jsonl sub/real.jsonl.1"
+	[[ -L out.jsonl ]] || fail "the link has gone"
+	assert_one_stream sub/real.jsonl.1 out.jsonl
+}
+
+@test "rotate: nothing but a regular file" {
+	mkfifo pipe
+	assert_error 2 "cannot rotate 'pipe': .*regular file" "$KTALLY" -p $$ --rotate 4K:2 -o pipe
+	[[ -p pipe ]] || fail "the FIFO has gone"
+	require_root
+	mknod null c 1 3 || skip "cannot make a device"
+	assert_error 2 "cannot rotate 'null': .*regular file" "$KTALLY" -p $$ --rotate 4K:2 -o null
+	[[ -c null ]] || fail "the device has gone"
 }
 
 @test "rotate: a new file on a full disk begins with a header, once there is room" {

@@ -168,11 +168,12 @@ static int add_links(struct run *r)
 static int add_output(struct run *r)
 {
 	struct ktally_output_opts out = options_output(&r->options);
+	int err = ktally_monitor__add_output(r->monitor, &out);
 
-	if (!ktally_monitor__add_output(r->monitor, &out))
+	if (!err)
 		return 0;
-	fail(r, -EIO);
-	return EXIT_RUN;
+	fail(r, err);
+	return err == -EINVAL ? EXIT_USAGE : EXIT_RUN;
 }
 
 /* What watches much needs many descriptors. Returns what the caller gave us, which is what our

@@ -211,9 +211,12 @@ int monitor_flush_one(struct ktally_monitor *m, struct monitor_output *o);
 void monitor_emit_message(struct ktally_monitor *m, struct monitor_output *only, const char *text);
 uint64_t monitor_dropped(const struct ktally_monitor *m);
 
-/* files.c: before each record, another file when this one is full; the paths again after a
- * rotation. */
+/* files.c */
+/* The file of an output that has its path; the fd, or -errno with a sentence for __last_error. */
+int monitor_files_open(struct ktally_monitor *m, struct monitor_output *o);
+/* Before each record: another file when this one is full. */
 void monitor_files_rotate(struct ktally_monitor *m, struct monitor_output *o);
+/* The paths again, after somebody else's rotation. */
 void monitor_files_reopen(struct ktally_monitor *m);
 
 /* leaks.c: who opened what, where that was asked for; else nothing */

@@ -248,12 +248,36 @@ int ktally_monitor__on_snapshot(struct ktally_monitor *m, ktally_snapshot_fn fn,
 	return 0;
 }
 
+static int open_output(struct ktally_monitor *m, const struct ktally_output_opts *opts,
+		       struct monitor_output *o)
+{
+	const char *path = OPTS_GET(opts, path, NULL);
+	int fd = OPTS_GET(opts, fd, -1), err;
+
+	if (path) {
+		o->path = strdup(path);
+		if (!o->path)
+			return monitor_fail(m, -ENOMEM, "out of memory");
+		o->rotate_at = o->rotate_bytes = OPTS_GET(opts, rotate_bytes, 0);
+		o->rotate_keep = OPTS_GET(opts, rotate_keep, 0);
+		o->rotate_keep = o->rotate_keep ? o->rotate_keep : ROTATE_KEEP;
+		fd = monitor_files_open(m, o);
+		if (fd < 0)
+			return fd;
+	}
+	err = output_new(fd, path != NULL, 0, &o->out);
+	if (!err)
+		return 0;
+	if (path)
+		close(fd);
+	return monitor_fail(m, err, "cannot use the output: %s", strerror(-err));
+}
+
 int ktally_monitor__add_output(struct ktally_monitor *m, const struct ktally_output_opts *opts)
 {
-	const char *name, *path;
 	struct monitor_output *o = &m->outputs[m->output_cnt];
 	int err = opts ? OPTS_CHECK(opts, ktally_output_opts) : -EINVAL;
-	int fd;
+	const char *name;
 
 	if (err)
 		return monitor_fail(m, err, "an output needs a path or an fd");
@@ -261,24 +285,16 @@ int ktally_monitor__add_output(struct ktally_monitor *m, const struct ktally_out
 		return monitor_fail(m, -ENOSPC, "more than %d outputs", MONITOR_OUTPUTS_MAX);
 	name = OPTS_GET(opts, format, NULL);
 	name = name ? name : "jsonl";
-	path = OPTS_GET(opts, path, NULL);
 	memset(o, 0, sizeof(*o));
 	o->sink.format = sink_format_find(name);
 	if (!o->sink.format)
 		return monitor_fail(m, -EINVAL, "no format '%s'; there are jsonl and table", name);
 	o->sink.color = OPTS_GET(opts, color, 0);
-	fd = path ? open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)
-		  : OPTS_GET(opts, fd, -1);
-	if (fd < 0)
-		return monitor_fail(m, path ? -errno : -EBADF, "cannot write '%s': %s",
-				    path ? path : "(no file)", strerror(path ? errno : EBADF));
-	err = output_new(fd, path != NULL, 0, &o->out);
-	if (err)
-		return monitor_fail(m, err, "cannot use the output: %s", strerror(-err));
-	o->path = path ? strdup(path) : NULL;
-	o->rotate_at = o->rotate_bytes = path ? OPTS_GET(opts, rotate_bytes, 0) : 0;
-	o->rotate_keep = OPTS_GET(opts, rotate_keep, 0);
-	o->rotate_keep = o->rotate_keep ? o->rotate_keep : ROTATE_KEEP;
+	err = open_output(m, opts, o);
+	if (err) {
+		free(o->path);
+		return err;
+	}
 	m->output_cnt++;
 	return 0;
 }
