@@ -236,8 +236,8 @@ KTALLY_API int ktally_monitor__add_output(struct ktally_monitor *m,
 					  const struct ktally_output_opts *opts);
 
 /* Opens the paths of outputs again where another file has taken their place, or none: after a log
- * rotation. Every file begins with a header, and no record is lost. It happens at the next tick;
- * may be called from any thread. */
+ * rotation. Every file begins with a header, and no record is lost. The monitor's thread does it
+ * at once, or the next dispatch, for which fd becomes readable; may be called from any thread. */
 KTALLY_API void ktally_monitor__reopen_outputs(struct ktally_monitor *m);
 
 /* 'INSTRUMENT=RUNG', e.g. "fd=syscall": only that rung is tried. -EINVAL for an unknown one. */

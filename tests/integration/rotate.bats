@@ -102,6 +102,20 @@ has_rotated() {
 	[[ $(stat -c %i small/out*) != "$1" ]]
 }
 
+@test "rotate: SIGHUP opens the file again at once, however long the interval" {
+	"$KTALLY" --no-bpf -p $$ -i 10m -o out.jsonl 2>err 3>&- &
+	KTALLY_PID=$!
+	started+=("$KTALLY_PID")
+	wait_for "the header" test -s out.jsonl
+	mv out.jsonl moved.jsonl
+	kill -HUP "$KTALLY_PID"
+	wait_for "a new file" test -s out.jsonl
+	assert_equal "$(tail -n 1 moved.jsonl | jq -r .message)" "the stream goes on in a new file"
+	end_ktally out.jsonl
+	assert_equal "$status" 0
+	assert_one_stream moved.jsonl out.jsonl
+}
+
 @test "rotate: SIGHUP opens nothing but a regular file" {
 	start_ktally --no-bpf -p $$
 	mv out.jsonl moved.jsonl

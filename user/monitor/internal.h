@@ -97,7 +97,6 @@ struct ktally_monitor {
 	size_t snapshot_cb_cnt;
 	struct monitor_doors doors;
 	struct monitor_overhead overhead;
-	bool reopen; /* atomic: outputs, at the next tick */
 
 	/* stages */
 	int proc_fd;
@@ -112,6 +111,7 @@ struct ktally_monitor {
 	int tick_fd;
 	int end_fd;
 	int stop_fd; /* eventfd, written by __stop from another thread */
+	int reopen_fd; /* the same for __reopen_outputs, before the run too */
 	int *pid_fds;
 	size_t pid_fd_cnt;
 	bool begun;
@@ -216,7 +216,7 @@ uint64_t monitor_dropped(const struct ktally_monitor *m);
 int monitor_files_open(struct ktally_monitor *m, struct monitor_output *o);
 /* Before each record: another file when this one is full. */
 void monitor_files_rotate(struct ktally_monitor *m, struct monitor_output *o);
-/* The paths again, after somebody else's rotation. */
+/* The paths again, after somebody else's rotation, if __reopen_outputs was called. */
 void monitor_files_reopen(struct ktally_monitor *m);
 
 /* leaks.c: who opened what, where that was asked for; else nothing */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/parse.h"
@@ -94,8 +95,9 @@ static int open_stages(struct ktally_monitor *m, const struct ktally_monitor_opt
 {
 	int err;
 
+	m->reopen_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	m->proc_fd = open("/proc", O_DIRECTORY | O_RDONLY | O_CLOEXEC);
-	if (m->proc_fd < 0)
+	if (m->reopen_fd < 0 || m->proc_fd < 0)
 		return -errno;
 	targets_init(&m->targets, m->proc_fd);
 	m->targets.max_processes = OPTS_GET(opts, max_processes, 0);
@@ -124,7 +126,7 @@ int ktally_monitor__open(const struct ktally_monitor_opts *opts, struct ktally_m
 	m = calloc(1, sizeof(*m));
 	if (!m)
 		return -ENOMEM;
-	m->proc_fd = m->tick_fd = m->end_fd = m->stop_fd = -1;
+	m->proc_fd = m->tick_fd = m->end_fd = m->stop_fd = m->reopen_fd = -1;
 	m->overhead.stats_fd = -1;
 	m->targets.proc_fd = -1;
 	pthread_mutex_init(&m->lock, NULL);
@@ -154,6 +156,7 @@ static void close_run(struct ktally_monitor *m)
 	close_fd(m->tick_fd);
 	close_fd(m->end_fd);
 	close_fd(m->stop_fd);
+	close_fd(m->reopen_fd);
 	for (i = 0; m->states && i < m->targets.cnt; i++)
 		history_fini(&m->states[i].history);
 	free(m->states);

@@ -15,7 +15,6 @@
 #include "base/procfs.h"
 #include "monitor/caps.h"
 #include "monitor/internal.h"
-#include "monitor/opts.h"
 #include "targets/command.h"
 
 /* A last snapshot of less than this share of an interval would say nothing. */
@@ -80,6 +79,7 @@ static void end_with_tick(struct ktally_monitor *m, enum ktally_end_reason reaso
 
 	if (m->ended)
 		return;
+	monitor_files_reopen(m);
 	if (reason == KTALLY_END_STOPPED)
 		await_commands(m);
 	since = clock_monotonic_ns() - m->last_tick_ns;
@@ -127,6 +127,13 @@ static void on_stop(void *ctx, int fd, uint32_t events)
 	(void)events;
 	drain_fd(fd);
 	end_with_tick(ctx, KTALLY_END_STOPPED);
+}
+
+static void on_reopen(void *ctx, int fd, uint32_t events)
+{
+	(void)fd;
+	(void)events;
+	monitor_files_reopen(ctx);
 }
 
 /* A root process has ended: a command, or the last one, ends the run before its next tick. */
@@ -247,7 +254,8 @@ static int alloc_run(struct ktally_monitor *m)
 	m->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (m->stop_fd < 0)
 		return -errno;
-	return loop_add(m->loop, m->stop_fd, EPOLLIN, on_stop, m);
+	err = loop_add(m->loop, m->stop_fd, EPOLLIN, on_stop, m);
+	return err ? err : loop_add(m->loop, m->reopen_fd, EPOLLIN, on_reopen, m);
 }
 
 static void watch_root(struct ktally_monitor *m, pid_t pid)
@@ -313,8 +321,7 @@ static int check_plain_targets(struct ktally_monitor *m)
 /* A refused rung is told in our words; libbpf's are for whoever asks for everything. */
 static void on_libbpf(void *ctx, const char *message)
 {
-	if (!strstr(message, "ulimit -l")) /* a guess of libbpf's that has misled many */
-		monitor_log(ctx, KTALLY_LOG_DEBUG, "%s", message);
+	monitor_log(ctx, KTALLY_LOG_DEBUG, "%s", message);
 }
 
 static int begin(struct ktally_monitor *m)
@@ -331,9 +338,8 @@ static int begin(struct ktally_monitor *m)
 	if (err)
 		return err;
 	err = alloc_run(m);
-	if (err)
-		return monitor_fail(m, err, "cannot set up the run: %s", strerror(-err));
-	err = monitor_leaks_start(m);
+	if (!err)
+		err = monitor_leaks_start(m);
 	if (!err)
 		err = monitor_doors_start(m);
 	if (err)

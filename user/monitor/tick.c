@@ -384,7 +384,6 @@ int monitor_tick(struct ktally_monitor *m, bool last)
 	size_t i;
 	int err;
 
-	monitor_files_reopen(m);
 	err = read_counts(m, last);
 	stamp_tick(m);
 	tell_clocks(m);
