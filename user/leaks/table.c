@@ -270,35 +270,36 @@ void leaks_fork(struct leaks *l, uint64_t parent, uint64_t child)
 	}
 }
 
-void leaks_exit(struct leaks *l, uint64_t process, bool keep)
+static void take_out(struct leaks *l, struct holder *h, bool ended)
 {
-	struct holder *h = holder_find(l, process);
 	struct entry *e, *next;
 
-	if (!h || h->ended)
-		return;
-	h->ended = true;
-	if (keep)
-		return;
 	DL_FOREACH_SAFE(h->entries, e, next) {
-		l->sites[e->site]->torn_down++;
+		struct site *s = l->sites[e->site];
+
+		++*(ended ? &s->torn_down : &s->moved_out);
 		entry_remove(l, e);
 	}
 	holder_remove(l, h);
 }
 
-void leaks_leave(struct leaks *l, uint64_t process)
+void leaks_exit(struct leaks *l, uint64_t process, bool keep)
 {
 	struct holder *h = holder_find(l, process);
-	struct entry *e, *next;
 
 	if (!h || h->ended)
 		return;
-	DL_FOREACH_SAFE(h->entries, e, next) {
-		l->sites[e->site]->moved_out++;
-		entry_remove(l, e);
-	}
-	holder_remove(l, h);
+	h->ended = true;
+	if (!keep)
+		take_out(l, h, true);
+}
+
+void leaks_leave(struct leaks *l, uint64_t process)
+{
+	struct holder *h = holder_find(l, process);
+
+	if (h && !h->ended)
+		take_out(l, h, false);
 }
 
 /* ---- looks ---- */
