@@ -59,11 +59,11 @@ __noinline u64 fds_filled(u64 slots_at, u64 word)
 }
 
 /* Likewise how many in one word of a table; mask: those that are meant. */
-__noinline u64 fds_in_word(u64 slots_at, u64 bits_at, u64 mask)
+__noinline u64 fds_in_word(u64 slots_at, u64 bits_at, u32 i, u64 mask)
 {
-	u64 word = fds_word((unsigned long *)bits_at, 0) & mask;
+	u64 word = fds_word((unsigned long *)bits_at, i) & mask;
 
-	return popcount64(fds_filled(slots_at, word));
+	return popcount64(fds_filled(slots_at + i * FD_WORD_SLOTS_BYTES, word));
 }
 
 /* In so many words, FD_BLOCK_WORDS at most. */
@@ -73,8 +73,7 @@ __noinline u64 fds_in_block(u64 slots_at, u64 bits_at, u32 words)
 	u32 i;
 
 	for (i = 0; i < FD_BLOCK_WORDS && i < words; i++)
-		open += fds_in_word(slots_at + i * FD_WORD_SLOTS_BYTES, bits_at + i * sizeof(u64),
-				    ~0ULL);
+		open += fds_in_word(slots_at, bits_at, i, ~0ULL);
 	return open;
 }
 
@@ -112,11 +111,9 @@ static __always_inline s64 fds_open_between(struct task_struct *task, u32 first,
 		return -1;
 	open = fds_count(slots + first / 64 * FD_WORD_SLOTS_BYTES, bits + first / 64 * 8, words);
 	if (first & 63)
-		open -= fds_in_word(slots + first / 64 * FD_WORD_SLOTS_BYTES, bits + first / 64 * 8,
-				    ~(~0ULL << (first & 63)));
+		open -= fds_in_word(slots, bits, first / 64, ~(~0ULL << (first & 63)));
 	if (~last & 63)
-		open -= fds_in_word(slots + last / 64 * FD_WORD_SLOTS_BYTES, bits + last / 64 * 8,
-				    ~(~0ULL >> (63 - (last & 63))));
+		open -= fds_in_word(slots, bits, last / 64, ~(~0ULL >> (63 - (last & 63))));
 	return open;
 }
 

@@ -84,16 +84,17 @@ __noinline u64 count_in_eight(u64 slots_at, u32 bits)
 	return sum;
 }
 
-__noinline u64 count_in_word(u64 slots_at, u64 bits_at)
+__noinline u64 count_in_word(u64 slots_at, u64 bits_at, u32 i)
 {
-	u64 sum = 0, word = fds_word((unsigned long *)bits_at, 0);
-	u32 i;
+	u64 sum = 0, word = fds_word((unsigned long *)bits_at, i);
+	u32 j;
 
-	for (i = 0; i < 64; i += 8) {
-		u32 bits = (word >> i) & 0xff;
+	slots_at += i * FD_WORD_SLOTS_BYTES;
+	for (j = 0; j < 64; j += 8) {
+		u32 bits = (word >> j) & 0xff;
 
 		if (bits)
-			sum += count_in_eight(slots_at + i * sizeof(struct file *), bits);
+			sum += count_in_eight(slots_at + j * sizeof(struct file *), bits);
 	}
 	return sum;
 }
@@ -105,7 +106,7 @@ __noinline u64 count_in_block(u64 slots_at, u64 bits_at, u32 words)
 	u32 i;
 
 	for (i = 0; i < FD_BLOCK_WORDS && i < words; i++)
-		sum += count_in_word(slots_at + i * FD_WORD_SLOTS_BYTES, bits_at + i * sizeof(u64));
+		sum += count_in_word(slots_at, bits_at, i);
 	return sum;
 }
 
